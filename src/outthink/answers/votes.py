@@ -1,0 +1,70 @@
+"""The tally of a vote: candidates grouped by equivalent answers, whatever order they arrive in."""
+
+from __future__ import annotations
+
+import math
+
+from outthink.core.candidate import Candidate
+
+
+class Votes:
+    """Grows by `add`. A candidate without an answer is seen but does not vote; one that was cut is not seen."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._classes: dict[str, list[Candidate]] = {}
+
+    def add(self, candidate: Candidate) -> None:
+        if candidate.answer is None:
+            self.seen += candidate.finish not in ("cancelled", "error")
+            return
+        self.seen += 1
+        self._classes.setdefault(candidate.answer.key, []).append(candidate)
+
+    def counts(self) -> dict[str, int]:
+        """Votes by answer, the leader first."""
+        ranked = self._ranked()
+        return {_first(found).answer.text: len(found) for found in ranked}  # pyright: ignore[reportOptionalMemberAccess]
+
+    def leader(self) -> Candidate | None:
+        """The winning class's first candidate by index.
+
+        A tie goes to the class of higher mean confidence where every tied class has one, else to the class
+        seen first by index.
+        """
+        ranked = self._ranked()
+        return _first(ranked[0]) if ranked else None
+
+    def share(self) -> float | None:
+        """The leader's part of all that was seen."""
+        ranked = self._ranked()
+        return len(ranked[0]) / self.seen if ranked else None
+
+    def decided(self, n: int) -> bool:
+        """Whether the leader can no longer be caught, or tied, by the candidates still to come of ``n``."""
+        sizes = sorted((len(found) for found in self._classes.values()), reverse=True)
+        if not sizes:
+            return False
+        return sizes[0] - (sizes[1] if len(sizes) > 1 else 0) > n - self.seen
+
+    def _ranked(self) -> list[list[Candidate]]:
+        classes = list(self._classes.values())
+        most = max(map(len, classes), default=0)
+        tied = [_confidence(found) for found in classes if len(found) == most]
+        weigh = None not in tied
+
+        def place(found: list[Candidate]) -> tuple[int, float, int]:
+            sure = (_confidence(found) or 0.0) if weigh and len(found) == most else 0.0
+            return -len(found), -sure, _first(found).index
+
+        return sorted(classes, key=place)
+
+
+def _first(found: list[Candidate]) -> Candidate:
+    return min(found, key=lambda candidate: candidate.index)
+
+
+def _confidence(found: list[Candidate]) -> float | None:
+    """The mean token probability over the class's candidates that have one."""
+    known = sorted(math.exp(candidate.logprobs.mean) for candidate in found if candidate.logprobs is not None)
+    return sum(known) / len(known) if known else None

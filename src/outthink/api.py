@@ -1,0 +1,200 @@
+"""The library's face: `solve`, `solve_sync`, and `Engine` for many questions on models kept open."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+
+import anyio
+import msgspec
+
+from outthink import plugins
+from outthink.answers import kind_of
+from outthink.core.candidate import Result
+from outthink.core.errors import InputError, OutthinkError
+from outthink.core.events import RunEnded, RunStarted
+from outthink.core.problem import Problem
+from outthink.core.protocols import Model, Strategy
+from outthink.core.usage import Budget, Usage
+from outthink.engine.context import Limits, Line, RunContext
+from outthink.engine.ledger import Ledger
+from outthink.engine.log import EventLog, TraceFile
+from outthink.engine.run import EngineRun
+
+DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+
+
+class Engine:
+    """Models kept open for many runs; use it as ``async with Engine(...) as engine``.
+
+    ``model``: the default, by its text or as an object of your own (else ``OUTTHINK_MODEL``, else the small catalog model). ``concurrency``: calls in
+    flight at one server (an embedded engine has its own slots). ``timeout``: seconds to wait for the first
+    byte of a reply.
+    """
+
+    def __init__(
+        self, model: str | Model | None = None, *, concurrency: int = 64, timeout: float | None = None
+    ) -> None:
+        if concurrency < 1:
+            raise InputError(f"concurrency takes a whole number above 0, not {concurrency}")
+        if timeout is not None and timeout <= 0:
+            raise InputError(f"the timeout takes seconds above 0, not {timeout:g}")
+        self._concurrency, self._timeout = concurrency, timeout
+        self._lines: dict[str, Line] = {}
+        if model is not None and not isinstance(model, str):
+            self._lines[model.name] = Line(model, concurrency)
+            model = model.name
+        self.model = model or os.environ.get("OUTTHINK_MODEL") or DEFAULT_MODEL
+        self._opening = anyio.Lock()
+
+    async def __aenter__(self) -> Engine:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        lines, self._lines = self._lines, {}
+        with anyio.CancelScope(shield=True):
+            for line in lines.values():
+                await line.model.aclose()
+
+    async def line(self, model: str | None = None) -> Line:
+        """A model by its text, opened at its first use."""
+        text = model or self.model
+        async with self._opening:
+            if text not in self._lines:
+                opened = await plugins.model_opener(text)(text, timeout=self._timeout)
+                self._lines[text] = Line(opened, self._concurrency)
+        return self._lines[text]
+
+    async def solve(
+        self,
+        problem: Problem | str,
+        *,
+        model: str | None = None,
+        strategy: str | None = None,
+        budget: Budget | str | None = None,
+        seed: int | None = None,
+        trace: TraceFile | None = None,
+        elapsed: float = 0.0,
+        watch: Callable[[EventLog], None] | None = None,
+    ) -> Result:
+        """Answer one problem inside a budget.
+
+        ``strategy`` is an expression (``self-consistency(n=8)``), ``budget`` limits or their text
+        (``tokens=4000,seconds=20``), ``elapsed`` seconds of it that are gone already. ``watch`` is handed the
+        run's event log before anything happens. Raises `OutthinkError` only when there is nothing to return.
+        """
+        problem = Problem.of(problem)
+        limits = _budget(budget)
+        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or default_strategy(problem)
+        technique = plugins.strategy(text)
+        text = plugins.strategy_text(text)
+        deadline = anyio.current_time() + (limits.seconds or math.inf) - elapsed
+        log = EventLog(trace)
+        if watch is not None:
+            watch(log)
+        line = await self.line(model)
+        if limits.usd is not None and line.model.price is None:
+            raise InputError(
+                f"a usd budget needs the price of {line.model.name}, which is not known; "
+                "limit tokens instead (for example tokens=4000)"
+            )
+        context = RunContext({line.model.name: line}, line.model.name, log, 0 if seed is None else seed)
+        ledger = Ledger(limits)
+        run = EngineRun(context, Limits(ledger, log, deadline))
+        return await _recorded(problem, technique, text, limits, run, context, ledger)
+
+
+async def _recorded(
+    problem: Problem,
+    technique: Strategy,
+    text: str,
+    limits: Budget,
+    run: EngineRun,
+    context: RunContext,
+    ledger: Ledger,
+) -> Result:
+    """Let a strategy run between its first and its last event, and complete its result from the books."""
+    log, run_id = context.log, secrets.token_hex(6)
+    log.emit(
+        RunStarted(
+            run_id=run_id,
+            strategy=text,
+            model=context.default,
+            messages=problem.messages,
+            answer_kind=problem.answer_kind,
+            budget=limits,
+            seed=context.seed,
+        )
+    )
+    ended = RunEnded(stop_reason="cancelled", answer=None, confidence=None, usage=Usage(), charged=ledger.charged)
+    try:
+        result = await technique.solve(problem, run)
+        ended.stop_reason, ended.confidence = result.stop_reason, result.confidence
+        ended.answer = result.answer and result.answer.text
+    except OutthinkError as error:
+        ended.stop_reason, ended.error = None, str(error)
+        raise
+    finally:
+        ended.usage, ended.charged = _total(ledger, log), ledger.charged
+        log.emit(ended)
+    usage = _total(ledger, log)
+    return msgspec.structs.replace(
+        result,
+        candidates=tuple(sorted(context.candidates, key=lambda found: found.index)),
+        usage=usage,
+        by_role=dict(ledger.by_role),
+        billed=usage,
+        strategy=text,
+        model=context.default,
+        run_id=run_id,
+    )
+
+
+def _total(ledger: Ledger, log: EventLog) -> Usage:
+    """All roles together, its seconds the run's wall-clock time."""
+    return msgspec.structs.replace(sum(ledger.by_role.values(), Usage()), seconds=log.seconds)
+
+
+def _budget(budget: Budget | str | None) -> Budget:
+    if budget is None:
+        budget = os.environ.get("OUTTHINK_BUDGET") or Budget()
+    return Budget.parse(budget) if isinstance(budget, str) else budget
+
+
+def default_strategy(problem: Problem) -> str:
+    """``self-consistency(n=8)`` where an answer can vote, ``direct`` for open text."""
+    return "direct" if kind_of(problem) in ("text", "code", "tool_call") else "self-consistency(n=8)"
+
+
+async def solve(
+    problem: Problem | str,
+    *,
+    model: str | None = None,
+    strategy: str | None = None,
+    budget: Budget | str | None = None,
+    seed: int | None = None,
+) -> Result:
+    """Answer one problem; see `Engine.solve`. Opens the model and closes it again."""
+    async with Engine(model) as engine:
+        return await engine.solve(problem, strategy=strategy, budget=budget, seed=seed)
+
+
+def solve_sync(
+    problem: Problem | str,
+    *,
+    model: str | None = None,
+    strategy: str | None = None,
+    budget: Budget | str | None = None,
+    seed: int | None = None,
+) -> Result:
+    """`solve` for code without an event loop."""
+    return anyio.run(partial(solve, problem, model=model, strategy=strategy, budget=budget, seed=seed))
+
+
+__all__ = ["Engine", "default_strategy", "solve", "solve_sync"]

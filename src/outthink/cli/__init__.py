@@ -1,0 +1,85 @@
+"""The command line: parsing and printing only. Errors become one line and an exit status here.
+
+Exit status: 0 done; 2 the input or this machine; 3 the budget ended before any answer; 4 a server;
+130 interrupted. Only the command that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import typer
+
+from outthink.core.errors import BudgetExhausted, OutthinkError, ServerError
+
+COMMANDS = {
+    "solve": "Answer a question, thinking as long as the strategy and the budget say.",
+    "models": "List, pull, find and remove model files.",
+    "strategies": "List the strategies with their parameters.",
+}
+
+
+def app(chosen: str | None) -> typer.Typer:
+    """The application with ``chosen`` loaded, and the other commands by name only (all, for completion)."""
+    root = typer.Typer(
+        name="outthink",
+        help="Make language models think longer where it pays.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    root.callback()(_options)
+    for name, summary in COMMANDS.items():
+        if name == chosen or "_OUTTHINK_COMPLETE" in os.environ:
+            import_module(f"outthink.cli.{name}").register(root, summary)
+        else:
+            root.command(name, help=summary)(_elsewhere)
+    return root
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    arguments = sys.argv[1:]
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    try:
+        app(chosen)()
+    except OutthinkError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"outthink: {error}", file=sys.stderr)
+        sys.exit(exit_status(error))
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        told = f"{type(error).__name__}: {error}"
+        print(
+            f"outthink: a defect in outthink ({told}); add --debug to see where, and report it",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def exit_status(error: OutthinkError) -> int:
+    """The exit status for an error: 3 budget, 4 server, 2 anything else."""
+    return 3 if isinstance(error, BudgetExhausted) else 4 if isinstance(error, ServerError) else 2
+
+
+def _elsewhere() -> None:
+    """Stands for a command that was not asked for."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"outthink {version('outthink')}")
+        raise typer.Exit
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_show_version, is_eager=True),
+) -> None:
+    """Make language models think longer where it pays."""

@@ -1,0 +1,146 @@
+"""``outthink solve``: one question, live lines on a terminal, the answer on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import cast, get_args
+
+import anyio
+import typer
+
+from outthink.answers import kind_of
+from outthink.api import Engine
+from outthink.cli.live import follow, summary
+from outthink.core.candidate import Result
+from outthink.core.errors import BadProblem, BadSpec, InputError
+from outthink.core.problem import AnswerKind, Problem
+from outthink.engine.groups import task_group
+from outthink.engine.log import EventLog, TraceFile
+
+STARTED = time.monotonic()
+
+
+def register(root: typer.Typer, summary: str) -> None:
+    root.command("solve", help=summary)(solve)
+
+
+def solve(
+    question: str = typer.Argument("-", help="The question; - reads standard input."),
+    model: str | None = typer.Option(
+        None, "--model", "-m", help="A catalog name, FILE.gguf, or NAME@http://host:port/v1."
+    ),
+    strategy: str | None = typer.Option(None, "--strategy", "-s", help='For example "self-consistency(n=16)".'),
+    budget: str | None = typer.Option(None, "--budget", "-b", help="For example tokens=4000,seconds=20,calls=16."),
+    answer: str = typer.Option("auto", "--answer", help="The kind of answer: number, choice, boolean, span, text, …"),
+    context: list[Path] = typer.Option([], "--context", help="A text file to put before the question; repeatable."),
+    seed: int | None = typer.Option(None, "--seed", help="Sample i uses seed + i; 0 unless given."),
+    trace: Path | None = typer.Option(None, "--trace", help="Write every event to this file, as JSON lines."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
+    concurrency: int = typer.Option(64, "--concurrency", help="Calls in flight at one server."),
+    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew (this version keeps no cache)."),
+    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+) -> None:
+    """Answer a question."""
+    del no_cache, debug  # the first is what happens anyway, the second is read at the edge
+    problem = _problem(question, answer, context)
+    ask = partial(_ask, problem, model, strategy, budget, seed, trace, as_json, timeout, concurrency)
+    raise typer.Exit(anyio.run(ask))
+
+
+def _problem(question: str, answer: str, context: list[Path]) -> Problem:
+    if answer not in get_args(AnswerKind):
+        raise BadSpec(f"--answer {answer!r} does not exist; use {', '.join(get_args(AnswerKind))}")
+    text = sys.stdin.read() if question == "-" else question
+    if not text.strip():
+        raise BadProblem("the question is empty; give the text of a question")
+    passages = [_read(path) for path in context]
+    content = "\n\n".join([*passages, text.strip()])
+    return Problem.of(Problem(messages=({"role": "user", "content": content},), answer_kind=cast("AnswerKind", answer)))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--context {path}: cannot be read as text ({error}); name a UTF-8 text file") from error
+
+
+async def _ask(
+    problem: Problem,
+    model: str | None,
+    strategy: str | None,
+    budget: str | None,
+    seed: int | None,
+    trace: Path | None,
+    as_json: bool,
+    timeout: float | None,
+    concurrency: int,
+) -> int:
+    """Solve under signals and a live view; returns the exit status."""
+    results: list[Result] = []
+    async with task_group() as group:
+        group.start_soon(_interrupts, group.cancel_scope)
+
+        def watch(log: EventLog) -> None:
+            if sys.stderr.isatty():
+                group.start_soon(follow, log)
+
+        file = None if trace is None else TraceFile(trace)
+        try:
+            async with Engine(model, concurrency=concurrency, timeout=timeout) as engine:
+                result = await engine.solve(
+                    problem,
+                    strategy=strategy,
+                    budget=budget,
+                    seed=seed,
+                    trace=file,
+                    elapsed=time.monotonic() - STARTED,
+                    watch=watch,
+                )
+                results.append(result)
+                _show(result, problem, as_json)
+        finally:
+            if file is not None:
+                file.close()
+        group.cancel_scope.cancel()
+    if not results:
+        print("outthink: interrupted", file=sys.stderr)
+        return 130
+    return _status(results[0], problem)
+
+
+async def _interrupts(scope: anyio.CancelScope) -> None:
+    """Cancel on the first Ctrl-C or termination; a second one leaves at once."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if scope.cancel_called:
+                os._exit(130)
+            scope.cancel()
+
+
+def _show(result: Result, problem: Problem, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result.to_dict(), ensure_ascii=False))
+    else:
+        print(shown(result, problem), flush=True)
+        print(summary(result), file=sys.stderr, flush=True)
+    sys.stdout.flush()
+
+
+def shown(result: Result, problem: Problem) -> str:
+    """The answer where there is one to a question that has one, else the whole text."""
+    voted = result.confidence_source == "vote_share" or kind_of(problem) != "text"
+    return result.answer.text if result.answer is not None and voted else result.text
+
+
+def _status(result: Result, problem: Problem) -> int:
+    """3 when a limit came before any answer to a question that has one."""
+    cut = result.stop_reason in ("budget", "deadline")
+    return 3 if cut and result.answer is None and kind_of(problem) != "text" else 0

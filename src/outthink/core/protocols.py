@@ -1,0 +1,132 @@
+"""The extension points, on one page: `Model`, `Strategy`, and the `Run` a strategy asks for everything.
+
+A strategy is a frozen configuration with one method::
+
+    @dataclass(frozen=True, slots=True)
+    class Twice:
+        async def solve(self, problem: Problem, run: Run) -> Result:
+            first = await run.sample(problem)
+            second = await run.sample(problem, index=1)
+            return single(max(first, second, key=lambda c: len(c.text)), run)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+from outthink.core.candidate import Candidate, Result
+from outthink.core.events import Event
+from outthink.core.problem import Message, Problem, SamplingParams
+from outthink.core.usage import Budget
+from outthink.core.wire import Ask, Delta, Feature, Price, Reply
+
+EndedBy = Literal["budget", "deadline"]
+
+
+class Model(Protocol):
+    """Where text comes from. Raises only `outthink.core.errors`; keeps no state of any run.
+
+    ``name`` is the public id, ``source`` the identity (name at base URL, or file digest). ``slots``: the
+    choices it can work on at once, None for no limit of its own. ``parameters``: how many weights, where
+    known. ``lacks`` starts with what is known to be missing and grows as the server's answers tell.
+    """
+
+    name: str
+    source: str
+    slots: int | None
+    context: int | None
+    price: Price | None
+    parameters: float | None
+    lacks: set[Feature]
+
+    async def complete(self, ask: Ask) -> Reply:
+        """One plain request. Raises `ServerError`, `Lacks`, `ContextOverflow`."""
+        ...
+
+    def stream(self, ask: Ask) -> AbstractAsyncContextManager[AsyncIterator[Delta]]:
+        """One streamed request; leaving the block closes it upstream."""
+        ...
+
+    async def count_prompt(self, ask: Ask) -> int | None:
+        """The prompt's exact token count, or None where the server offers none."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and files."""
+        ...
+
+
+class Samples(Protocol):
+    """Candidates of one fan-out, as they land. ``landed``: how many wait to be taken."""
+
+    @property
+    def landed(self) -> int: ...
+
+    def __aiter__(self) -> AsyncIterator[Candidate]: ...
+
+
+class Run(Protocol):
+    """The one door for compute: all that is in a strategy's reach.
+
+    ``ended_by`` says why nothing more can be bought, once that is so.
+    """
+
+    @property
+    def ended_by(self) -> EndedBy | None: ...
+
+    async def sample(
+        self,
+        problem: Problem,
+        params: SamplingParams = ...,
+        *,
+        index: int = 0,
+        model: str | None = None,
+    ) -> Candidate:
+        """One candidate, cut short (``finish`` tells) when a limit is met on the way.
+
+        Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
+        """
+        ...
+
+    def fan_out(
+        self,
+        problem: Problem,
+        params: SamplingParams,
+        n: int,
+        *,
+        width: int = 8,
+        first: int = 0,
+        model: str | None = None,
+    ) -> AbstractAsyncContextManager[Samples]:
+        """``n`` candidates from index ``first`` on, asked for in waves of ``width`` as they are pulled.
+
+        Leaving the block cancels what is in flight. The iteration ends early when a limit is met
+        (``ended_by``). Failed calls are retried, then left out: raises `ServerError` only when nothing came.
+        """
+        ...
+
+    def child(self, budget: Budget) -> AbstractAsyncContextManager[Run]:
+        """A run inside this one, with limits of its own; both ledgers are charged."""
+        ...
+
+    async def affords(self, messages: Sequence[Message]) -> bool:
+        """Whether this prompt takes at most a quarter of the tokens left, by its count or bound."""
+        ...
+
+    def time_left(self) -> float | None:
+        """Seconds until the deadline, None without one."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Put an event on record."""
+        ...
+
+
+class Strategy(Protocol):
+    """A technique. Frozen configuration; keeps nothing between calls."""
+
+    async def solve(self, problem: Problem, run: Run) -> Result:
+        """Spend through ``run`` and return the best there is. Raises only when there is nothing."""
+        ...

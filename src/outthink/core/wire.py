@@ -1,0 +1,87 @@
+"""What the engine says to a model and hears from it, whatever carries it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from outthink.core.candidate import Finish, LogprobSummary
+from outthink.core.problem import Message
+
+Feature = Literal[
+    "n", "logprobs", "seed", "temperature", "max_tokens", "stream", "stream_options", "count", "prefix_cache"
+]
+"""What a server may lack; found out from its own answers and remembered in `Model.lacks`."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One request: ``n`` choices for ``messages``.
+
+    ``params`` holds everything else by the OpenAI protocol's names, already merged; ``seed`` names the
+    first choice, and choice i samples with ``seed + i``.
+    """
+
+    messages: tuple[Message, ...]
+    n: int = 1
+    max_tokens: int | None = None
+    seed: int | None = None
+    logprobs: bool = False
+    params: dict[str, Any] = {}
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One choice of a reply. ``tokens``: its own new tokens where the server tells, else None."""
+
+    index: int
+    message: Message
+    text: str
+    finish: Finish
+    tokens: int | None = None
+    reasoning: str | None = None
+    logprobs: LogprobSummary | None = None
+
+
+class Bill(msgspec.Struct, frozen=True):
+    """What a server says a request cost, in tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole reply. ``bill`` is None where the server sent no usage."""
+
+    choices: tuple[Choice, ...]
+    bill: Bill | None
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of one choice of a streamed reply, or (``index`` None) the bill for all of it.
+
+    ``tokens``: new tokens in this piece. ``logprobs``: theirs, where asked for and given.
+    """
+
+    index: int | None
+    text: str = ""
+    reasoning: str = ""
+    tokens: int = 0
+    logprobs: tuple[float, ...] = ()
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    finish: Finish | None = None
+    bill: Bill | None = None
+
+
+class Price(msgspec.Struct, frozen=True):
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+    def of(self, bill: Bill) -> float:
+        cached = self.input if self.cached is None else self.cached
+        fresh = bill.prompt_tokens - bill.cached_tokens
+        return (fresh * self.input + bill.cached_tokens * cached + bill.completion_tokens * self.output) / 1e6

@@ -1,0 +1,344 @@
+"""One call, whole: permit, hold, request, settlement, record; tried again where that may help.
+
+Every token and second of a run is spent here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import anyio
+import msgspec
+
+from outthink.core.candidate import Candidate
+from outthink.core.errors import BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
+from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
+from outthink.core.problem import Problem
+from outthink.core.usage import Cost, Role
+from outthink.core.wire import Ask, Reply
+from outthink.engine.context import Limits, Line, RunContext
+from outthink.engine.ledger import STREAM_STEP, Hold, Want
+from outthink.engine.partial import Growing, candidate, with_tokens
+from outthink.engine.settle import Ending, apportion, settle
+
+ATTEMPTS = 6
+HALVE_AFTER = 2
+"""Failures after which a request for several choices is tried again in halves."""
+_BACKOFF_FIRST, _BACKOFF_MOST, _PATIENCE = 0.1, 4.0, 30.0
+
+Land = Callable[[Candidate], None]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries."""
+
+    ask: Ask
+    problem: Problem
+    index: int
+    n: int
+    attempts: int = 0
+
+    def part(self, start: int, n: int) -> Job:
+        """A part of it, as a job of its own."""
+        return Job(self.ask, self.problem, self.index + start, n, self.attempts)
+
+    def halves(self) -> tuple[Job, Job]:
+        return self.part(0, self.n // 2), self.part(self.n // 2, self.n - self.n // 2)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What is left of a job after a call: ``rest`` to be asked for anew (with ``error`` if it failed)."""
+
+    rest: Job | None
+    error: ServerError | None = None
+
+
+class Caller:
+    """Makes the calls of one run (or child run) on one model."""
+
+    def __init__(self, context: RunContext, limits: Limits, line: Line, role: Role = "policy") -> None:
+        self.context, self.limits, self.line = context, limits, line
+        self.role: Role = role
+        self.ledger = limits.ledger
+
+    async def place(self, job: Job, land: Land) -> Outcome:
+        """Make one call, trying again as allowed; ``land`` takes each candidate as it ends.
+
+        Raises `BudgetExhausted` when nothing fits any more, or the deadline came with nothing landed, and
+        `InputError` for what no further try can mend.
+        """
+        self.limits.check_time()
+        landed = 0
+
+        def count(found: Candidate) -> None:
+            nonlocal landed
+            landed += 1
+            land(found)
+
+        with anyio.CancelScope(deadline=self.limits.deadline):
+            while True:
+                try:
+                    return Outcome(await self._attempt(job, count))
+                except Lacks as error:
+                    self.context.warn(f"{error}; asking without it")
+                    if error.feature in ("n", "slots"):
+                        return Outcome(job)
+                except ServerError as error:
+                    job = msgspec.structs.replace(job, attempts=job.attempts + 1)
+                    delay = self._delay(job, error, landed)
+                    if delay is None:
+                        return Outcome(job, error)
+                    await anyio.sleep(delay)
+        ended = self.limits.end("deadline", "the deadline came while a call was in flight")
+        if not landed:
+            raise ended
+        return Outcome(None)
+
+    def _delay(self, job: Job, error: ServerError, landed: int) -> float | None:
+        """Seconds before the next try of the same request, None when it is not tried again."""
+        if isinstance(error, (Overloaded, TimedOut)):
+            self.line.limiter.congested()
+        tries = HALVE_AFTER if job.n > 1 else ATTEMPTS
+        final = not error.retryable or landed or job.attempts >= tries
+        delay = None if final else _backoff(job.attempts, error.retry_after)
+        self.context.log.emit(
+            CallFailed(call=self.context.calls, error=str(error), status=error.status, retry_in=delay)
+        )
+        return delay
+
+    async def _attempt(self, job: Job, land: Land) -> Job | None:
+        ledger, line, bounded = self.ledger, self.line, self.ledger.bounds_cost
+        if bounded:
+            await self.context.count_prompt(line, job.ask)
+        prompt = self.context.prompt_bound(line, job.ask)
+        streaming = self.limits.time_left() is not None and "stream" not in line.model.lacks
+        want = Want(
+            prompt,
+            job.n,
+            job.ask.max_tokens,
+            ledger.expected,
+            line.model.price,
+            STREAM_STEP if streaming and bounded else None,
+        )
+        hold = await self._admit(want)
+        flight = Flight(self, job, hold, prompt, land)
+        try:
+            if streaming:
+                await flight.stream()
+            else:
+                await flight.complete()
+        finally:
+            flight.close()
+            line.limiter.release(line.permits(job.n))
+        line.limiter.succeeded()
+        left = job.n - flight.answered
+        return job.part(flight.answered, left) if left > 0 else None
+
+    async def _admit(self, want: Want) -> Hold:
+        """A permit and a hold, together: neither is kept while waiting for the other."""
+        limiter, permits = self.line.limiter, self.line.permits(want.n)
+        while True:
+            await limiter.acquire(permits)
+            hold = self.ledger.try_hold(want)
+            if hold is not None:
+                return hold
+            limiter.release(permits)
+            if not self.ledger.could_fit(want) or not self.ledger.waits:
+                raise self._no_room(want)
+            await self.ledger.freed()
+
+    def _no_room(self, want: Want) -> Exception:
+        """The end of the budget; before anything was spent, the smallest that would do."""
+        ledger = self.ledger
+        floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
+        if ledger.charged == Cost() and not ledger.waits:
+            return _too_small(ledger.budget.tokens, ledger.budget.completion_tokens, want, floor)
+        return self.limits.end(
+            "budget",
+            f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens",
+        )
+
+
+def _too_small(tokens: int | None, completion: int | None, want: Want, floor: int) -> BudgetTooSmall:
+    if tokens is not None and tokens < want.prompt + floor:
+        smallest = want.prompt + floor
+        return BudgetTooSmall(
+            f"budget tokens={tokens} does not fit one call: this prompt takes up to {want.prompt} tokens and an "
+            f"answer about {floor}; the smallest that does is tokens={smallest}",
+            smallest,
+        )
+    if completion is not None and completion < floor:
+        return BudgetTooSmall(
+            f"budget completion_tokens={completion} does not fit one answer of about {floor} tokens; "
+            f"the smallest that does is completion_tokens={floor}",
+            floor,
+        )
+    price = want.price
+    smallest_usd = 0.0 if price is None else (want.prompt * price.input + floor * price.output) / 1e6
+    return BudgetTooSmall(
+        f"the budget's usd does not fit one call; the smallest that does is usd={smallest_usd:.2g}",
+        smallest_usd,
+    )
+
+
+def _backoff(attempt: int, retry_after: float | None) -> float:
+    """Seconds to wait: what the server asked for (at most 30), else full jitter over 0.1 × 2^k up to 4."""
+    if retry_after is not None:
+        return min(retry_after, _PATIENCE)
+    return random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**attempt))
+
+
+class Flight:
+    """One request in the air: what has arrived of it, and its books when it ends, however it ends."""
+
+    def __init__(self, caller: Caller, job: Job, hold: Hold, prompt: int, land: Land) -> None:
+        context = caller.context
+        context.calls += 1
+        self.answered = 0
+        self._caller, self._job, self._hold, self._land = caller, job, hold, land
+        self._call = context.calls
+        self._grown: dict[int, Growing] = {}
+        self._found: dict[int, int] = {}  # sample index to its place among the run's candidates
+        self._ending = Ending(n=hold.n, prompt=prompt, mean=caller.ledger.expected)
+        self._began = anyio.current_time()
+        seed = None if job.ask.seed is None else job.ask.seed + job.index
+        self._ask = msgspec.structs.replace(job.ask, n=hold.n, max_tokens=hold.max_tokens, seed=seed)
+        context.log.emit(
+            CallStarted(
+                call=self._call,
+                role=caller.role,
+                model=caller.line.model.name,
+                prompt=context.prompt_id(job.ask.messages),
+                index=job.index,
+                n=hold.n,
+                max_tokens=hold.max_tokens,
+                attempt=job.attempts + 1,
+                held=hold.worst,
+            )
+        )
+
+    async def complete(self) -> None:
+        self._ending.arrived = 0  # what a cancelled call has shown
+        try:
+            reply = await self._caller.line.model.complete(self._ask)
+        except ServerError as error:
+            self._ending.error, self._ending.arrived = error, None
+            raise
+        self._ending.bill = reply.bill
+        self._take(reply)
+
+    def _take(self, reply: Reply) -> None:
+        counts = _counts(reply, self._ending.mean)
+        if reply.bill is None:
+            self._ending.arrived = sum(counts)
+        for choice, tokens in zip(reply.choices[: self._hold.n], counts, strict=False):
+            self._add(
+                candidate(
+                    choice,
+                    self._job.problem,
+                    self._job.index + choice.index,
+                    self._caller.line.model.name,
+                    tokens,
+                )
+            )
+        self._answer_for(len(reply.choices))
+
+    def _answer_for(self, choices: int) -> None:
+        """How many of the job's samples this reply stands for; those a server left out are lost."""
+        self.answered = self._hold.n
+        if choices == 1 < self._hold.n:
+            self._caller.line.model.lacks.add("n")
+            self._caller.context.warn(
+                f"{self._caller.line.model.name} gives one choice whatever n is; asking for them one by one"
+            )
+            self.answered = 1
+
+    async def stream(self) -> None:
+        self._ending.arrived = 0
+        try:
+            async with self._caller.line.model.stream(self._ask) as deltas:
+                async for delta in deltas:
+                    if delta.index is None:
+                        self._ending.bill = delta.bill
+                        continue
+                    grown = self._grown.get(delta.index) or self._grown.setdefault(delta.index, Growing(delta.index))
+                    grown.add(delta)
+                    self._ending.arrived += delta.tokens
+                    if delta.finish is not None:
+                        self._add_grown(grown)
+                    elif not self._covered():
+                        break
+        except ServerError as error:
+            self._ending.error = error
+            raise
+        self._answer_for(len(self._grown))
+
+    def _covered(self) -> bool:
+        """Keep the hold ahead of a growing reply; False when no more can be held and it must be cut."""
+        held = self._hold.worst.completion_tokens
+        arrived = self._ending.arrived or 0
+        running = self._hold.n - len(self._found)
+        if not self._caller.ledger.bounds_cost or arrived + running < held:
+            return True
+        return self._caller.ledger.grow(self._hold, running * STREAM_STEP) or self._caller.ledger.grow(
+            self._hold, 2 * running
+        )
+
+    def close(self) -> None:
+        """Settle and record. Never awaits, so that cancellation cannot lose the books."""
+        caller, ending, hold = self._caller, self._ending, self._hold
+        model, ledger = caller.line.model, caller.ledger
+        ending.seconds = anyio.current_time() - self._began
+        self._keep_partial()
+        usage, charge = settle(ending, hold, model.price, model.parameters)
+        ledger.settle(hold, charge, usage, caller.role)
+        if ending.bill is not None:
+            self._reconcile(ending.bill.completion_tokens)
+            ledger.learn(ending.bill.completion_tokens, max(1, len(self._found)))
+            caller.context.learn_prompt(caller.line, self._ask.messages, ending.bill.prompt_tokens)
+            if ledger.bounds_cost and charge.prompt_tokens + charge.completion_tokens > (
+                hold.worst.prompt_tokens + hold.worst.completion_tokens
+            ):
+                caller.line.margin += max(0, charge.prompt_tokens - hold.worst.prompt_tokens)
+                caller.context.log.emit(Overdraft(call=self._call, held=hold.worst, actual=charge))
+        caller.context.log.emit(CallSettled(call=self._call, usage=usage, charged=ledger.charged, held=ledger.held))
+
+    def _keep_partial(self) -> None:
+        """What was cut short is kept, and at the deadline handed on: it may be all there is."""
+        at_deadline = anyio.current_time() >= self._caller.limits.deadline
+        for grown in self._grown.values():
+            if self._job.index + grown.index not in self._found:
+                self._add_grown(grown, landing=at_deadline or self._ending.error is None)
+
+    def _add_grown(self, grown: Growing, landing: bool = True) -> None:
+        job, model = self._job, self._caller.line.model.name
+        self._add(candidate(grown.choice(), job.problem, job.index + grown.index, model, grown.tokens), landing)
+
+    def _add(self, found: Candidate, landing: bool = True) -> None:
+        context = self._caller.context
+        self._found[found.index] = len(context.candidates)
+        context.candidates.append(found)
+        context.log.emit(Sampled(candidate=found))
+        if landing:
+            self._land(found)
+
+    def _reconcile(self, billed: int) -> None:
+        """Make the candidates' own counts sum to the bill (streams count a little differently)."""
+        candidates = self._caller.context.candidates
+        places = list(self._found.values())
+        found = [candidates[place] for place in places]
+        if sum(c.tokens for c in found) != billed and found:
+            parts = apportion(billed, [c.tokens for c in found])
+            for place, renewed in zip(places, with_tokens(found, parts), strict=True):
+                candidates[place] = renewed
+
+
+def _counts(reply: Reply, mean: int) -> list[int]:
+    """New tokens of each choice, summing to the bill where there is one."""
+    known = [choice.tokens for choice in reply.choices]
+    if reply.bill is None:
+        return [mean if tokens is None else tokens for tokens in known]
+    if None not in known and sum(tokens or 0 for tokens in known) == reply.bill.completion_tokens:
+        return [tokens or 0 for tokens in known]
+    return apportion(reply.bill.completion_tokens, [len(choice.text) for choice in reply.choices])

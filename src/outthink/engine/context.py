@@ -1,0 +1,135 @@
+"""What all calls of one run share, and what all runs share of one model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import anyio
+import msgspec
+
+from outthink.core.candidate import Candidate
+from outthink.core.errors import BudgetExhausted, ServerError
+from outthink.core.events import LimitReached, Prompted, Warned
+from outthink.core.problem import Message
+from outthink.core.protocols import EndedBy, Model
+from outthink.core.wire import Ask
+from outthink.engine.ledger import Ledger
+from outthink.engine.limiter import Limiter
+from outthink.engine.log import EventLog
+
+
+class Line:
+    """One model with its limiter, shared by every run of an engine.
+
+    ``margin``: tokens added to a prompt's bound for good, after a server billed more than the bound.
+    """
+
+    def __init__(self, model: Model, concurrency: int) -> None:
+        self.model = model
+        self.limiter = Limiter(model.slots or concurrency)
+        self.margin = 0
+
+    def width(self, n: int) -> int:
+        """How many of ``n`` choices one request may ask for."""
+        if "n" in self.model.lacks:
+            return 1
+        return min(n, self.model.slots or n)
+
+    def permits(self, n: int) -> int:
+        """An engine's slots are counted in choices, a server's requests as they are."""
+        return n if self.model.slots else 1
+
+
+class RunContext:
+    """The shared state of a run and its children: log, deadline, prompts, candidates."""
+
+    def __init__(self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int) -> None:
+        self.lines, self.default, self.log, self.seed = lines, default, log, seed
+        self.candidates: list[Candidate] = []
+        self.calls = 0
+        self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
+        self._counts: dict[tuple[str, int], int] = {}
+        self._bounds: dict[int, int] = {}
+        self._warned: set[str] = set()
+
+    def warn(self, message: str) -> None:
+        """Emit a warning once."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.log.emit(Warned(message=message))
+
+    def prompt_id(self, messages: tuple[Message, ...]) -> int:
+        """The number of this prompt in this run; on record at its first use."""
+        found = self._prompts.get(id(messages))
+        if found is None:
+            number = next((k for k, known in self._prompts.values() if known == messages), len(self._prompts))
+            if number == len(self._prompts):
+                self.log.emit(Prompted(prompt=number, messages=messages))
+            found = self._prompts[id(messages)] = (
+                number,
+                messages,
+            )  # kept alive, so that its id stays its own
+        return found[0]
+
+    def learn_prompt(self, line: Line, messages: tuple[Message, ...], tokens: int) -> None:
+        """Note what this prompt was counted or settled at."""
+        self._counts[line.model.source, self.prompt_id(messages)] = tokens
+
+    async def count_prompt(self, line: Line, ask: Ask) -> None:
+        """Have the server count a prompt that has no count yet, where it offers to."""
+        if "count" in line.model.lacks or (line.model.source, self.prompt_id(ask.messages)) in self._counts:
+            return
+        try:
+            count = await line.model.count_prompt(ask)
+        except ServerError:
+            return  # the call itself will say what is wrong with the server
+        if count is not None:
+            self.learn_prompt(line, ask.messages, count)
+
+    def prompt_bound(self, line: Line, ask: Ask) -> int:
+        """At most how many tokens this prompt has: its count where known, else by its bytes."""
+        number = self.prompt_id(ask.messages)
+        known = self._counts.get((line.model.source, number))
+        if known is not None:
+            return known
+        if number not in self._bounds:
+            self._bounds[number] = byte_bound(ask)
+        return self._bounds[number] + line.margin
+
+
+def byte_bound(ask: Ask) -> int:
+    """A bound on a prompt's tokens without a tokenizer: its bytes, 16 a message, 32 over all."""
+    size = sum(len(msgspec.json.encode(message.get("content") or "")) for message in ask.messages)
+    size += sum(
+        len(msgspec.json.encode(message[name]))
+        for message in ask.messages
+        for name in ("tool_calls", "name", "reasoning_content")
+        if name in message
+    )
+    tools = ask.params.get("tools")
+    return size + (len(msgspec.json.encode(tools)) if tools else 0) + 16 * len(ask.messages) + 32
+
+
+class Limits:
+    """Deadline and ending of one run or child: ``ended_by`` once nothing more can be bought."""
+
+    def __init__(self, ledger: Ledger, log: EventLog, deadline: float = math.inf) -> None:
+        self.ledger, self.deadline = ledger, deadline
+        self.ended_by: EndedBy | None = None
+        self._log = log
+
+    def time_left(self) -> float | None:
+        return None if self.deadline == math.inf else max(0.0, self.deadline - anyio.current_time())
+
+    def end(self, reason: EndedBy, message: str) -> BudgetExhausted:
+        """Note that a limit was met, and give the error to raise."""
+        if self.ended_by is None:
+            self.ended_by = reason
+            self._log.emit(LimitReached(reason=reason, message=message))
+        return BudgetExhausted(message, reason)
+
+    def check_time(self) -> None:
+        """Raises `BudgetExhausted` once the deadline has passed."""
+        if anyio.current_time() >= self.deadline:
+            raise self.end("deadline", "the deadline has passed")

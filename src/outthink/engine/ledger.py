@@ -1,0 +1,178 @@
+"""The books of one run: what is charged, what is held for calls in flight, and what still fits.
+
+The promise: ``charged + held`` never passes the budget, whatever runs in parallel. A call's worst case is
+held before it leaves; afterwards the hold is given back and what the call cost is charged. The ledger knows
+nothing of time: deadlines are cancel scopes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import anyio
+import msgspec
+
+from outthink.core.usage import Budget, Cost, Role, Usage
+from outthink.core.wire import Bill, Price
+
+FLOOR = 64
+"""Tokens expected of a choice before any has been settled; no call is made for fewer."""
+STREAM_STEP = 256
+"""New tokens held at a time for each choice of a reply that streams."""
+
+
+class Want(msgspec.Struct, frozen=True):
+    """What a call would like: ``prompt`` tokens at most, ``n`` choices of ``max_tokens`` (None: as many as fit).
+
+    ``floor``: a choice of fewer tokens is not worth making. ``step``: hold at first only so many a choice.
+    """
+
+    prompt: int
+    n: int
+    max_tokens: int | None
+    floor: int
+    price: Price | None = None
+    step: int | None = None
+
+
+class Hold:
+    """Budget set aside for one call in flight. Charged in full unless it is settled."""
+
+    __slots__ = ("max_tokens", "n", "price", "worst")
+
+    def __init__(self, worst: Cost, n: int, max_tokens: int | None, price: Price | None) -> None:
+        self.worst, self.n, self.max_tokens, self.price = worst, n, max_tokens, price
+
+
+class Ledger:
+    """The books of a run, or of a child run inside ``parent`` (every hold and charge counts in both)."""
+
+    def __init__(self, budget: Budget, parent: Ledger | None = None) -> None:
+        self.budget = budget
+        self.charged = Cost()
+        self.held = Cost()
+        self.by_role: dict[Role, Usage] = {}
+        self.choice_tokens = 0
+        self.choices = 0
+        self._parent = parent
+        self._freed = anyio.Event()
+
+    @property
+    def bounds_cost(self) -> bool:
+        return self.budget.bounds_cost or (self._parent is not None and self._parent.bounds_cost)
+
+    @property
+    def expected(self) -> int:
+        """The mean length of settled choices in tokens, `FLOOR` before there is one."""
+        return math.ceil(self.choice_tokens / self.choices) if self.choices else FLOOR
+
+    def tokens_left(self, holding: bool = True) -> float:
+        """Tokens that may still be charged, here and in every parent; infinite without a limit."""
+        limit = math.inf if self.budget.tokens is None else self.budget.tokens
+        used = self.charged + self.held if holding else self.charged
+        own = limit - used.prompt_tokens - used.completion_tokens
+        return own if self._parent is None else min(own, self._parent.tokens_left(holding))
+
+    def completion_room(self, prompt: int, price: Price | None, *, holding: bool, calls: int = 1) -> float:
+        """New tokens that so many more calls with this prompt may make; below zero when none may be made."""
+        used = self.charged + self.held if holding else self.charged
+        limits, room = self.budget, math.inf
+        if limits.calls is not None and used.calls + calls > limits.calls:
+            return -1
+        if limits.tokens is not None:
+            room = limits.tokens - used.prompt_tokens - used.completion_tokens - prompt
+        if limits.completion_tokens is not None:
+            room = min(room, limits.completion_tokens - used.completion_tokens)
+        if limits.usd is not None and price is not None:
+            room = min(room, _tokens_for(limits.usd - used.usd - prompt * price.input / 1e6, price))
+        if self._parent is not None:
+            room = min(room, self._parent.completion_room(prompt, price, holding=holding, calls=calls))
+        return room
+
+    def try_hold(self, want: Want) -> Hold | None:
+        """Hold what fits now: all of it, else fewer choices, else a shorter one; None when nothing does."""
+        room = self.completion_room(want.prompt, want.price, holding=True)
+        unit = want.max_tokens if want.step is None else min(want.max_tokens or want.step, want.step)
+        grant = fit(msgspec.structs.replace(want, max_tokens=unit), room)
+        if grant is None or (grant[1] != unit and self.waits):
+            return None  # rather than cut a choice short, wait for what calls in flight give back
+        n, tokens = grant
+        hold = Hold(
+            _cost(want.prompt, n * (tokens or 0), want.price),
+            n,
+            want.max_tokens if tokens == unit else tokens,
+            want.price,
+        )
+        self._move(hold.worst)
+        return hold
+
+    @property
+    def waits(self) -> bool:
+        """Whether calls are in flight, which may give some of their hold back."""
+        return self._root.held.calls > 0
+
+    def could_fit(self, want: Want) -> bool:
+        """Whether something would fit if every call in flight cost nothing."""
+        return fit(want, self.completion_room(want.prompt, want.price, holding=False)) is not None
+
+    def grow(self, hold: Hold, tokens: int) -> bool:
+        """Hold so many new tokens more for a call in flight; False when they do not fit."""
+        if self.completion_room(0, hold.price, holding=True, calls=0) < tokens:
+            return False
+        more = _cost(0, tokens, hold.price, calls=0)
+        hold.worst += more
+        self._move(more)
+        return True
+
+    def settle(self, hold: Hold, charge: Cost, usage: Usage, role: Role) -> None:
+        """End a hold: give it back, charge what the call cost, and count its usage. Never awaits."""
+        self._move(Cost() - hold.worst, charge, usage, role)
+
+    def learn(self, tokens: int, choices: int) -> None:
+        """Note the length of settled choices, for `expected`."""
+        self.choice_tokens += tokens
+        self.choices += choices
+        if self._parent is not None:
+            self._parent.learn(tokens, choices)
+
+    async def freed(self) -> None:
+        """Wait until a call in flight has settled."""
+        await self._root._freed.wait()
+
+    @property
+    def _root(self) -> Ledger:
+        return self if self._parent is None else self._parent._root
+
+    def _move(self, held: Cost, charge: Cost | None = None, usage: Usage | None = None, role: Role = "policy") -> None:
+        self.held += held
+        if charge is not None and usage is not None:
+            self.charged += charge
+            self.by_role[role] = self.by_role.get(role, Usage()) + usage
+            self._freed.set()
+            self._freed = anyio.Event()
+        if self._parent is not None:
+            self._parent._move(held, charge, usage, role)
+
+
+def fit(want: Want, room: float) -> tuple[int, int | None] | None:
+    """How many choices of how many tokens fit ``room`` new tokens: shrunk in n first, then in length.
+
+    None when not even one choice of ``want.floor`` tokens does.
+    """
+    if room == math.inf:
+        return want.n, want.max_tokens
+    if want.max_tokens is not None and room >= want.max_tokens > 0:
+        return min(want.n, int(room // want.max_tokens)), want.max_tokens
+    floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
+    return (1, int(room)) if room >= floor else None
+
+
+def _cost(prompt: int, completion: int, price: Price | None, calls: int = 1) -> Cost:
+    usd = 0.0 if price is None else price.of(Bill(prompt, completion))
+    return Cost(calls, prompt, completion, usd)
+
+
+def _tokens_for(dollars: float, price: Price) -> float:
+    if not price.output:
+        return math.inf if dollars >= 0 else -1
+    return math.floor(dollars * 1e6 / price.output)

@@ -1,0 +1,69 @@
+"""The event log of a run, and its trace file.
+
+Readers follow by cursor: a slow one cannot stall a run, a late one sees everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from outthink.core.errors import InputError
+from outthink.core.events import Event, RunEnded
+
+_encode = msgspec.json.Encoder().encode
+
+
+class EventLog:
+    """Events in order, with seconds since the log began. ``trace`` gets each as a line at once."""
+
+    def __init__(self, trace: TraceFile | None = None) -> None:
+        self.events: list[Event] = []
+        self._began = anyio.current_time()
+        self._more = anyio.Event()
+        self._trace = trace
+
+    @property
+    def seconds(self) -> float:
+        return anyio.current_time() - self._began
+
+    def emit(self, event: Event) -> None:
+        event.t = round(self.seconds, 6)
+        self.events.append(event)
+        if self._trace is not None:
+            self._trace.write(event)
+        more, self._more = self._more, anyio.Event()
+        more.set()
+
+    async def follow(self, cursor: int = 0) -> AsyncIterator[Event]:
+        """Every event from ``cursor`` on, up to the run's end."""
+        while True:
+            while cursor < len(self.events):
+                event = self.events[cursor]
+                cursor += 1
+                yield event
+                if isinstance(event, RunEnded):
+                    return
+            await self._more.wait()
+
+
+class TraceFile:
+    """JSON lines, one event a line, each written at once: readable after a crash up to the last whole line."""
+
+    def __init__(self, path: str | Path) -> None:
+        try:
+            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise InputError(
+                f"the trace {str(path)!r} cannot be written ({error.strerror}); name a file in a folder that "
+                "exists and may be written"
+            ) from error
+
+    def write(self, event: Event) -> None:
+        self._file.write(_encode(event) + b"\n")
+
+    def close(self) -> None:
+        self._file.close()

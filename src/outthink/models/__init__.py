@@ -1,0 +1,1 @@
+"""Where text comes from: servers, the embedded engine, the fake; and where model files come from."""

@@ -1,0 +1,18 @@
+"""Where files live: the platform's conventions (XDG); ``OUTTHINK_HOME`` moves all of them. Creates nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def models_dir() -> Path:
+    """Model files."""
+    return _place("XDG_DATA_HOME", "~/.local/share", "models")
+
+
+def _place(variable: str, default: str, name: str) -> Path:
+    home = os.environ.get("OUTTHINK_HOME")
+    if home:
+        return Path(home).expanduser() / name
+    return Path(os.environ.get(variable) or default).expanduser() / "outthink" / name

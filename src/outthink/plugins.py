@@ -1,0 +1,193 @@
+"""Names to objects, through entry points; the built-ins are declared the same way (see pyproject.toml).
+
+Groups: ``outthink.strategies`` (a frozen dataclass with ``solve``) and ``outthink.models`` (an async function
+that opens a model text). A plugin that cannot be imported is an error only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast, get_args, get_origin, get_type_hints
+
+from outthink.core.errors import BadSpec, InputError, UnknownName
+from outthink.core.protocols import Model, Strategy
+from outthink.strategies.spec import Call, Value, parse
+
+ModelOpener = Callable[..., Awaitable[Model]]
+
+
+@cache
+def _entries(group: str) -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=group):
+        known = found.setdefault(entry.name, [])
+        if entry.value not in [other.value for other in known]:
+            known.append(entry)
+    return found
+
+
+def _load(group: str, name: str) -> Any:
+    """The object behind a name; raises `InputError` when it cannot be had, or two packages claim the name."""
+    entries = _entries(group)[name]
+    if len(entries) > 1:
+        packages = " and ".join(sorted(entry.dist.name if entry.dist else entry.value for entry in entries))
+        raise InputError(f"{name!r} is claimed by {packages}; uninstall one of them")
+    try:
+        return entries[0].load()
+    except (ImportError, AttributeError) as error:
+        package = entries[0].dist.name if entries[0].dist else entries[0].value
+        raise InputError(
+            f"{name!r} of the package {package} cannot be loaded ({error}); reinstall or remove that package"
+        ) from error
+
+
+def strategy(text: str) -> Strategy:
+    """The strategy an expression names. Raises `BadSpec` or `UnknownName`."""
+    return _build(parse(text), text)
+
+
+def strategy_text(text: str) -> str:
+    """An expression as written, its arguments in the technique's own order and none added."""
+    return str(_ordered(parse(text)))
+
+
+def model_opener(text: str) -> ModelOpener:
+    """What opens a model text: an entry point by form (``NAME@URL``, ``.gguf``), by scheme, or by name."""
+    known = _entries("outthink.models")
+    scheme = text.partition(":")[0]
+    if "@" in text and "://" in text.partition("@")[2]:
+        scheme = "http"
+    elif text.endswith(".gguf") or scheme not in known:
+        scheme = "gguf"
+    return cast("ModelOpener", _load("outthink.models", scheme))
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """A parameter of a strategy; ``default`` is None where it must be given."""
+
+    name: str
+    type: str
+    default: object
+    required: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class StrategyInfo:
+    """What ``outthink strategies`` lists of one strategy."""
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    needs: tuple[str, ...]
+    paper: str
+
+
+def describe() -> list[StrategyInfo]:
+    """Every registered strategy that can be loaded, by name."""
+    infos: list[StrategyInfo] = []
+    for name in sorted(_entries("outthink.strategies")):
+        kind = _load("outthink.strategies", name)
+        parameters = tuple(
+            Parameter(f.name, str(f.type), _default(f), _default(f) is dataclasses.MISSING) for f in _fields(kind)
+        )
+        summary = (kind.__doc__ or "").strip().partition("\n")[0]
+        infos.append(StrategyInfo(name, summary, parameters, getattr(kind, "needs", ()), getattr(kind, "paper", "")))
+    return infos
+
+
+def _build(call: Call, text: str) -> Strategy:
+    kind = _class_of(call, text)
+    fields = _fields(kind)
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, value in _bound(call, text):
+        values[name] = _converted(value, hints[name], f"{call.name}: {name}", text, call.column)
+    missing = [f.name for f in fields if f.name not in values and _default(f) is dataclasses.MISSING]
+    if missing:
+        raise BadSpec(f"{call.name} needs {', '.join(missing)}; it takes {_listing(fields)}", text, call.column)
+    return cast("Strategy", kind(**values))
+
+
+def _class_of(call: Call, text: str) -> Any:
+    known = sorted(_entries("outthink.strategies"))
+    if call.name not in known:
+        near = difflib.get_close_matches(call.name, known, 1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise UnknownName(f"strategy {call.name!r} does not exist; {meant}Known: {', '.join(known)}", known)
+    return _load("outthink.strategies", call.name)
+
+
+def _bound(call: Call, text: str) -> list[tuple[str, Value]]:
+    """Arguments by parameter name, in the technique's own order."""
+    fields = _fields(_class_of(call, text))
+    names = [f.name for f in fields]
+    if len(call.args) > len(names):
+        raise BadSpec(
+            f"{call.name} takes at most {len(names)} arguments ({_listing(fields)}), not {len(call.args)}",
+            text,
+            call.column,
+        )
+    values = dict(zip(names, call.args, strict=False))
+    for name, value in call.kwargs:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            raise UnknownName(
+                f"{call.name} has no parameter {name!r}; {meant}It takes {_listing(fields) or 'none'}", names
+            )
+        if name in values:
+            raise BadSpec(f"{call.name}: {name} is given twice", text, call.column)
+        values[name] = value
+    return [(name, values[name]) for name in names if name in values]
+
+
+def _ordered(call: Call) -> Call:
+    fields = {f.name: f for f in _fields(_class_of(call, ""))}
+    args: list[Value] = []
+    kwargs: list[tuple[str, Value]] = []
+    for name, value in _bound(call, ""):
+        if isinstance(value, Call) and fields[name].type in ("Strategy", Strategy):
+            nested = _ordered(value)
+            if not kwargs:
+                args.append(nested)
+                continue
+            value = nested
+        kwargs.append((name, value))
+    return Call(call.name, tuple(args), tuple(kwargs), call.column)
+
+
+def _converted(value: Value, wanted: Any, where: str, text: str, column: int) -> Any:
+    """A value as its parameter's type; raises `BadSpec` naming both."""
+    choices: tuple[Any, ...] = get_args(wanted) if get_origin(wanted) not in (None, tuple) else (wanted,)
+    for option in choices:
+        if option in (type(None), None) and value is None:
+            return None
+        if option is Strategy and isinstance(value, Call):
+            return _build(value, text)
+        if option is str and (isinstance(value, str) or (isinstance(value, Call) and not value.args)):
+            return value if isinstance(value, str) else value.name
+        if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        if option in (int, bool) and type(value) is option:
+            return value
+        if get_origin(option) is tuple and isinstance(value, tuple):
+            return tuple(_converted(item, get_args(option)[0], where, text, column) for item in value)
+    names = " or ".join(getattr(option, "__name__", str(option)) for option in choices if option is not type(None))
+    raise BadSpec(f"{where} takes {names}, not {value if isinstance(value, Call) else repr(value)}", text, column)
+
+
+def _fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(kind)
+
+
+def _default(field: dataclasses.Field[Any]) -> object:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _listing(fields: tuple[dataclasses.Field[Any], ...]) -> str:
+    return ", ".join(f.name if _default(f) is dataclasses.MISSING else f"{f.name}={_default(f)}" for f in fields)

@@ -1,0 +1,1 @@
+"""Techniques, one a file. Each asks only its `Run`; `spec` reads and prints their expressions."""

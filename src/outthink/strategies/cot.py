@@ -1,0 +1,60 @@
+"""Chain of thought: have the model work step by step before it answers, and say the answer so it can be read.
+
+Few-shot (Wei et al., 2022, arXiv:2201.11903): worked examples as earlier turns, which also keep a small
+model's chains short. Zero-shot (Kojima et al., 2022, arXiv:2205.11916): an instruction after the question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+
+from outthink.core.candidate import Result
+from outthink.core.errors import BadSpec
+from outthink.core.problem import Problem, SamplingParams
+from outthink.core.protocols import Run
+from outthink.strategies.prompts import SHOTS, few_shot, zero_shot
+from outthink.strategies.results import single, with_kind
+
+SHORT_DEADLINE = 30.0
+"""Seconds left under which a prompt carries two worked examples instead of four: reading takes time too."""
+CHAIN_TOKENS = 400
+"""The most new tokens a chain may take, unless the caller says otherwise."""
+
+
+async def prompted(problem: Problem, run: Run, shots: int | None = None) -> Problem:
+    """The problem as a chain-of-thought prompt for its answer kind.
+
+    ``shots`` None: the built-in examples, left out when they would take more than a quarter of the budget.
+    Open text is left as it came.
+    """
+    if problem.answer_kind == "text":
+        return problem
+    hurried = (left := run.time_left()) is not None and left < SHORT_DEADLINE
+    wanted = shots if shots is not None else 2 if hurried else SHOTS
+    with_examples = few_shot(problem, wanted)
+    if wanted and (shots is not None or await run.affords(with_examples)):
+        return msgspec.structs.replace(problem, messages=with_examples)
+    return msgspec.structs.replace(problem, messages=zero_shot(problem))
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOfThought:
+    """One chain of thought; shots=0 is zero-shot, the default as many worked examples as the budget allows."""
+
+    shots: int | None = None
+    temperature: float = 0.0
+    paper: ClassVar[str] = "arXiv:2201.11903"
+
+    def __post_init__(self) -> None:
+        if self.shots is not None and not 0 <= self.shots <= SHOTS:
+            raise BadSpec(f"cot: shots takes 0 to {SHOTS}, not {self.shots}")
+        if not 0 <= self.temperature <= 2:
+            raise BadSpec(f"cot: temperature takes 0 to 2, not {self.temperature}")
+
+    async def solve(self, problem: Problem, run: Run) -> Result:
+        params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
+        candidate = await run.sample(await prompted(with_kind(problem), run, self.shots), params)
+        return single(candidate, run)

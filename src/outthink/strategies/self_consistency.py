@@ -1,0 +1,62 @@
+"""Self-consistency (Wang et al., 2022, arXiv:2203.11171): sample n chains of thought, return the majority answer.
+
+Stops early, without changing the answer, once the runner-up can no longer catch up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+
+from outthink.answers import Votes
+from outthink.core.candidate import Candidate, Result, StopReason
+from outthink.core.errors import BadSpec
+from outthink.core.events import Voted
+from outthink.core.problem import Problem, SamplingParams
+from outthink.core.protocols import Run
+from outthink.strategies.cot import CHAIN_TOKENS, prompted
+from outthink.strategies.results import elected, single, with_kind
+
+
+@dataclass(frozen=True, slots=True)
+class SelfConsistency:
+    """Sample n chains of thought and return the majority answer; the default where an answer can vote."""
+
+    n: int = 8
+    temperature: float = 0.7
+    width: int = 8
+    paper: ClassVar[str] = "arXiv:2203.11171"
+
+    def __post_init__(self) -> None:
+        for name, value in (("n", self.n), ("width", self.width)):
+            if not 1 <= value <= 4096:
+                raise BadSpec(f"self-consistency: {name} takes 1 to 4096, not {value}")
+        if not 0 <= self.temperature <= 2:
+            raise BadSpec(f"self-consistency: temperature takes 0 to 2, not {self.temperature}")
+
+    async def solve(self, problem: Problem, run: Run) -> Result:
+        problem = with_kind(problem)
+        params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS)
+        votes, seen = Votes(), list[Candidate]()
+        if problem.answer_kind in ("auto", "text"):  # the first candidate tells whether there is a vote
+            first = await run.sample(await prompted(problem, run), params)
+            if first.answer is None:
+                return single(first, run, "unscorable")
+            problem = msgspec.structs.replace(problem, answer_kind=first.answer.kind)
+            self._count(first, votes, seen, run)
+        asked = await prompted(problem, run)
+        async with run.fan_out(asked, params, self.n - len(seen), width=self.width, first=len(seen)) as samples:
+            async for candidate in samples:
+                self._count(candidate, votes, seen, run)
+                if not samples.landed and votes.decided(self.n):  # the leader cannot be caught
+                    break  # leaving the block cancels what is in flight
+        settled = votes.seen < self.n and votes.decided(self.n)
+        stop: StopReason = "settled" if settled else run.ended_by or "exhausted"
+        return elected(votes, stop) or single(seen[0], run)
+
+    def _count(self, candidate: Candidate, votes: Votes, seen: list[Candidate], run: Run) -> None:
+        seen.append(candidate)
+        votes.add(candidate)
+        run.emit(Voted(votes=votes.counts(), seen=votes.seen, n=self.n))
