@@ -266,3 +266,18 @@ async def test_a_redirect_is_not_followed_so_that_no_key_travels():
     finally:
         await runner.cleanup()
     assert len(seen) == 1
+
+
+async def test_many_runs_may_find_out_at_once_what_a_server_lacks():
+    server = FakeServer(SCRIPT, refuses=frozenset({"n"}), latency=0.01)
+    results = []
+    async with server.serve():
+        model = HttpModel("fake", server.base_url, timeouts=FAST)
+        async with Engine(model) as engine, anyio.create_task_group() as group:
+
+            async def one(k: int) -> None:
+                results.append(await engine.solve(f"{QUESTION} ({k})", strategy="self-consistency(n=8)"))
+
+            for k in range(10):
+                group.start_soon(one, k)
+    assert [str(result.answer) for result in results] == ["49"] * 10

@@ -29,6 +29,7 @@ _LATEX = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|boxed|fbox)\s*\{([^{
 _WRAPS = re.compile(r"\\[()\[\]!;:]|\$\$?|\*\*|__|`|</?\w{1,20}>|\\left|\\right")
 _LABEL = re.compile(r"^\W*(?:(?:option|choice|answer)\s+)?\(?([A-Za-z])(?:[).:\]]|\b)(?!')", re.IGNORECASE)
 _OWN_LABEL = re.compile(r"^\(?([A-Z])\)\s*")
+_PLAIN = re.compile(r"\s*\$?(-?\d{1,18})\.?\s*")
 LONGEST = 2000
 """Characters of an answer that are looked at."""
 
@@ -56,6 +57,10 @@ def canonical(value: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Answ
 
 
 def _number(value: str) -> Answer | None:
+    plain = _PLAIN.fullmatch(value)
+    if plain:  # by far the most common, and then nothing else needs to be looked at
+        text = str(int(plain[1]))
+        return Answer(text, "number", text)
     text = bare(re.sub(r"\\[dt]?frac", r"\\frac", value)) if "frac" not in value else _keep_fractions(value)
     word = number_word(text)
     if word is not None:

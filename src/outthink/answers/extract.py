@@ -45,6 +45,8 @@ def _settles(found: str) -> bool:
 
 def _boxed(text: str) -> str | None:
     """What is inside the last box with balanced braces."""
+    if "box" not in text:
+        return None
     for match in reversed(list(_BOX.finditer(text))):
         depth = 1
         for place in range(match.end(), min(len(text), match.end() + 2000)):

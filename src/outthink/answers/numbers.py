@@ -61,8 +61,10 @@ def number_word(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     text = text.translate(_TYPED).replace("\\$", "$").replace("\\,", "").replace("{,}", ",").replace("\\%", "%")
-    text = _FRACTION.sub(lambda m: f" {m[1].replace(' ', '')}/{m[2]} ", text)
-    text = _MIXED.sub(_mixed, text)
+    if "frac" in text:
+        text = _FRACTION.sub(lambda m: f" {m[1].replace(' ', '')}/{m[2]} ", text)
+    if "/" in text:
+        text = _MIXED.sub(_mixed, text)
     return _CLOCK.sub(" ", text)
 
 

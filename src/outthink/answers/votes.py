@@ -50,12 +50,12 @@ class Votes:
     def _ranked(self) -> list[list[Candidate]]:
         classes = list(self._classes.values())
         most = max(map(len, classes), default=0)
-        tied = [_confidence(found) for found in classes if len(found) == most]
-        weigh = None not in tied
+        tied = [found for found in classes if len(found) == most]
+        sure = {id(found): _confidence(found) for found in tied} if len(tied) > 1 else {}
+        weigh = None not in sure.values()
 
         def place(found: list[Candidate]) -> tuple[int, float, int]:
-            sure = (_confidence(found) or 0.0) if weigh and len(found) == most else 0.0
-            return -len(found), -sure, _first(found).index
+            return -len(found), -(sure.get(id(found)) or 0.0) if weigh else 0.0, _first(found).index
 
         return sorted(classes, key=place)
 

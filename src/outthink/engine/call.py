@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import anyio
 import msgspec
@@ -76,7 +77,7 @@ class Caller:
             landed += 1
             land(found)
 
-        with anyio.CancelScope(deadline=self.limits.deadline):
+        with anyio.CancelScope(deadline=self.limits.deadline) if self.limits.timed else nullcontext():
             while True:
                 try:
                     return Outcome(await self._attempt(job, count))
@@ -112,7 +113,7 @@ class Caller:
         if bounded:
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
-        streaming = self.limits.time_left() is not None and "stream" not in line.model.lacks
+        streaming = self.limits.timed and "stream" not in line.model.lacks
         want = Want(
             prompt,
             job.n,
@@ -201,7 +202,7 @@ class Flight:
         self._grown: dict[int, Growing] = {}
         self._found: dict[int, int] = {}  # sample index to its place among the run's candidates
         self._ending = Ending(n=hold.n, prompt=prompt, mean=caller.ledger.expected)
-        self._began = anyio.current_time()
+        self._began = context.log.clock()
         seed = None if job.ask.seed is None else job.ask.seed + job.index
         self._ask = msgspec.structs.replace(job.ask, n=hold.n, max_tokens=hold.max_tokens, seed=seed)
         context.log.emit(
@@ -289,8 +290,9 @@ class Flight:
         """Settle and record. Never awaits, so that cancellation cannot lose the books."""
         caller, ending, hold = self._caller, self._ending, self._hold
         model, ledger = caller.line.model, caller.ledger
-        ending.seconds = anyio.current_time() - self._began
-        self._keep_partial()
+        ending.seconds = caller.context.log.clock() - self._began
+        if self._grown:
+            self._keep_partial()
         usage, charge = settle(ending, hold, model.price, model.parameters)
         ledger.settle(hold, charge, usage, caller.role)
         if ending.bill is not None:
@@ -306,7 +308,7 @@ class Flight:
 
     def _keep_partial(self) -> None:
         """What was cut short is kept, and at the deadline handed on: it may be all there is."""
-        at_deadline = anyio.current_time() >= self._caller.limits.deadline
+        at_deadline = self._caller.context.log.clock() >= self._caller.limits.deadline
         for grown in self._grown.values():
             if self._job.index + grown.index not in self._found:
                 self._add_grown(grown, landing=at_deadline or self._ending.error is None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate
@@ -116,11 +115,12 @@ class Limits:
 
     def __init__(self, ledger: Ledger, log: EventLog, deadline: float = math.inf) -> None:
         self.ledger, self.deadline = ledger, deadline
+        self.timed = deadline != math.inf
         self.ended_by: EndedBy | None = None
         self._log = log
 
     def time_left(self) -> float | None:
-        return None if self.deadline == math.inf else max(0.0, self.deadline - anyio.current_time())
+        return max(0.0, self.deadline - self._log.clock()) if self.timed else None
 
     def end(self, reason: EndedBy, message: str) -> BudgetExhausted:
         """Note that a limit was met, and give the error to raise."""
@@ -131,5 +131,5 @@ class Limits:
 
     def check_time(self) -> None:
         """Raises `BudgetExhausted` once the deadline has passed."""
-        if anyio.current_time() >= self.deadline:
+        if self.timed and self._log.clock() >= self.deadline:
             raise self.end("deadline", "the deadline has passed")

@@ -27,6 +27,7 @@ class FanOut:
 
     def __init__(self, caller: Caller, job: Job, width: int, group: TaskGroup) -> None:
         self._caller, self._job, self._width, self._group = caller, job, width, group
+        self._clock = caller.context.log.clock
         self._next = 0
         self._in_flight = 0
         self._ready: deque[Candidate] = deque()
@@ -34,7 +35,7 @@ class FanOut:
         self._error: Exception | None = None
         self._wave_began = 0.0
         self._pace: float | None = None
-        self._arrival = anyio.Event()
+        self._arrival: anyio.Event | None = None
 
     @property
     def landed(self) -> int:
@@ -51,6 +52,7 @@ class FanOut:
                 raise StopAsyncIteration
             self._arrival = anyio.Event()
             await self._arrival.wait()
+            self._arrival = None
         return self._ready.popleft()
 
     def _start_wave(self) -> bool:
@@ -58,7 +60,7 @@ class FanOut:
         if self._next >= self._job.n or self._caller.limits.ended_by or _fatal(self._error):
             return False
         size = min(self._wave_width(), self._job.n - self._next)
-        self._wave_began = anyio.current_time()
+        self._wave_began = self._clock()
         self._fetch(self._job.part(self._next, size))
         self._next += size
         return True
@@ -92,7 +94,7 @@ class FanOut:
             self._error = error
         finally:
             self._in_flight -= 1
-            self._arrival.set()
+            self._wake()
 
     def _again(self, job: Job, error: ServerError) -> None:
         """After the tries of one request: several choices go on in halves, a single one is lost."""
@@ -109,10 +111,14 @@ class FanOut:
 
     def _land(self, found: Candidate) -> None:
         if self._pace is None:
-            self._pace = anyio.current_time() - self._wave_began
+            self._pace = self._clock() - self._wave_began
         self._seen.add(found.index)
         self._ready.append(found)
-        self._arrival.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None:
+            self._arrival.set()
 
 
 def _fatal(error: Exception | None) -> bool:

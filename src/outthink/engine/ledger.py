@@ -55,7 +55,7 @@ class Ledger:
         self.choice_tokens = 0
         self.choices = 0
         self._parent = parent
-        self._freed = anyio.Event()
+        self._freed: anyio.Event | None = None
 
     @property
     def bounds_cost(self) -> bool:
@@ -137,7 +137,9 @@ class Ledger:
 
     async def freed(self) -> None:
         """Wait until a call in flight has settled."""
-        await self._root._freed.wait()
+        root = self._root
+        root._freed = root._freed or anyio.Event()
+        await root._freed.wait()
 
     @property
     def _root(self) -> Ledger:
@@ -148,8 +150,9 @@ class Ledger:
         if charge is not None and usage is not None:
             self.charged += charge
             self.by_role[role] = self.by_role.get(role, Usage()) + usage
-            self._freed.set()
-            self._freed = anyio.Event()
+            if self._freed is not None:
+                self._freed.set()
+                self._freed = None
         if self._parent is not None:
             self._parent._move(held, charge, usage, role)
 

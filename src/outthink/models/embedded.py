@@ -63,7 +63,7 @@ class _Engine(Protocol):
 class EmbeddedModel(HttpModel):
     """A GGUF file served inside this process; `aclose` ends it and removes its socket."""
 
-    def __init__(self, name: str, path: Path, *, slots: int = SLOTS, timeout: float = PATIENCE) -> None:
+    def __init__(self, name: str, path: Path, entry: Entry | None = None, *, timeout: float = PATIENCE) -> None:
         self._folder = tempfile.mkdtemp(prefix="outthink-")
         self._key = secrets.token_hex(16)
         self._server: object | None = None
@@ -74,11 +74,11 @@ class EmbeddedModel(HttpModel):
             key=self._key,
             unix=socket,
             timeouts=Timeouts(first_byte=timeout, between=timeout),
-            slots=slots,
+            slots=SLOTS,
             price=Price(0.0, 0.0),
             source=str(path),
         )
-        facts = gguf_facts(path)
+        facts = entry or gguf_facts(path)
         self.path, self.parameters, self.dialect = path, facts.parameters, "llamacpp"
         self.context = min(SLOT_CONTEXT, facts.context or SLOT_CONTEXT)
 
@@ -110,18 +110,15 @@ class EmbeddedModel(HttpModel):
                 "pip install -U xllamacpp"
             ) from error
 
+    def _end(self) -> None:
+        """Drop the only reference: the engine's destructor joins its threads."""
+        self._server = None
+
     async def aclose(self) -> None:
         with anyio.CancelScope(shield=True):
             await super().aclose()
-            server, self._server = self._server, None
-            await anyio.to_thread.run_sync(_end, server)
-            del server
+            await anyio.to_thread.run_sync(self._end)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _end(server: object) -> None:
-    """The last reference goes here: the engine's own threads are joined by its destructor."""
-    del server
 
 
 def locate(text: str) -> tuple[Path, Entry | None]:
@@ -141,7 +138,7 @@ async def open_embedded(text: str, *, timeout: float | None = None, **_options: 
     """Open a catalog name or a path ending in ``.gguf``: checked, then loaded."""
     path, entry = locate(text)
     await anyio.to_thread.run_sync(check_gguf, path, entry)
-    model = EmbeddedModel(text if entry else path.stem, path, timeout=timeout or PATIENCE)
+    model = EmbeddedModel(text if entry else path.stem, path, entry, timeout=timeout or PATIENCE)
     try:
         await model.load()
     except BaseException:

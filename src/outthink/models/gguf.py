@@ -43,24 +43,32 @@ def check_gguf(path: Path, entry: Entry | None = None) -> None:
 
     A verified catalog file is remembered (by size and time) beside it, so that it is hashed once.
     """
+    if entry is not None and path.exists() and path.stat().st_size != entry.bytes:
+        _refuse(path, entry, f"has {path.stat().st_size:,} bytes, not the {entry.bytes:,} of {entry.name}")
+    if entry is not None and path.exists() and _mark(path).exists() and _mark(path).read_text() == _stamp(path, entry):
+        return
     facts = gguf_facts(path)
     size = path.stat().st_size
     if size < facts.size:
         _refuse(path, entry, f"is truncated ({size:,} bytes of at least {facts.size:,})")
     if entry is None:
         return
-    if size != entry.bytes:
-        _refuse(path, entry, f"has {size:,} bytes, not the {entry.bytes:,} of {entry.name}")
-    mark, stamp = path.with_name(path.name + ".verified"), f"{entry.sha256} {size} {path.stat().st_mtime_ns}"
-    if mark.exists() and mark.read_text() == stamp:
-        return
     digest = sha256(path)
     if digest != entry.sha256:
         _refuse(path, entry, f"has the digest {digest[:12]}…, not the publisher's {entry.sha256[:12]}…")
     try:
-        mark.write_text(stamp)
+        _mark(path).write_text(_stamp(path, entry))
     except OSError:
         return  # a read-only models folder is hashed each time
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(path.name + ".verified")
+
+
+def _stamp(path: Path, entry: Entry) -> str:
+    found = path.stat()
+    return f"{entry.sha256} {found.st_size} {found.st_mtime_ns}"
 
 
 def gguf_facts(path: Path) -> Facts:
@@ -135,6 +143,8 @@ class _Header:
             inner, count = self.number("I"), self.count()
             if inner in _SCALARS:
                 self.file.seek(struct.calcsize(_SCALARS[inner]) * count, 1)
+            elif inner == _STRING:
+                self.skip_strings(count)
             else:
                 for _ in range(count):
                     self.value(inner)
@@ -142,6 +152,15 @@ class _Header:
         if kind not in _SCALARS:
             self.damaged()
         return self.number(_SCALARS[kind])
+
+    def skip_strings(self, count: int) -> None:
+        """Pass over an array of strings (a vocabulary has some hundred thousand)."""
+        read, seek, size_of = self.file.read, self.file.seek, struct.Struct("<Q").unpack
+        for _ in range(count):
+            data = read(8)
+            if len(data) < 8:
+                _refuse(self.path, None, "is truncated inside its header")
+            seek(min(size_of(data)[0], _MOST), 1)
 
     def number(self, form: str) -> int:
         size = struct.calcsize(form)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 import msgspec
+import yarl
 
 from outthink.core.errors import BadReply, BadSpec, TimedOut, Unreachable
 from outthink.core.wire import Ask, Delta, Feature, Price, Reply
@@ -51,6 +52,12 @@ class HttpModel:
         source: str = "",
     ) -> None:
         self.name, self.base_url = name, base_url.rstrip("/")
+        try:
+            self._chat = yarl.URL(f"{self.base_url}/chat/completions")
+        except ValueError as error:
+            raise BadSpec(
+                f"{base_url!r} is not a URL ({error}); write NAME@http://host:port/v1", base_url, 1
+            ) from error
         self.source = source or f"{name}@{self.base_url}"
         self.slots, self.price = slots, price
         self.context: int | None = None
@@ -65,7 +72,7 @@ class HttpModel:
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(self, ask: Ask) -> Reply:
-        async with self._open("/chat/completions", self._body(ask)) as response:
+        async with self._open(self._chat, self._body(ask)) as response:
             data = await self._read(response)
         reply, self.dialect = replies.read_reply(data, self._where, self.dialect)
         return reply
@@ -77,14 +84,14 @@ class HttpModel:
             body["stream_options"] = {"include_usage": True}
         if self.dialect == "llamacpp":
             body["timings_per_token"] = True
-        async with self._open("/chat/completions", body) as response:
+        async with self._open(self._chat, body) as response:
             yield self._deltas(response)
 
     async def count_prompt(self, ask: Ask) -> int | None:
         """Asks the server to count: llama.cpp's ``input_tokens``, else ``/tokenize`` of vLLM and SGLang."""
         body = {"model": self.name, "messages": ask.messages, **_templating(ask.params)}
         root = self.base_url.removesuffix("/v1")
-        for url in (f"{self.base_url}/chat/completions/input_tokens", f"{root}/tokenize"):
+        for url in (self._chat / "input_tokens", yarl.URL(f"{root}/tokenize")):
             if "count" in self.lacks:
                 break
             async with self._open(url, body, check=False) as response:
@@ -120,10 +127,11 @@ class HttpModel:
         return body
 
     @asynccontextmanager
-    async def _open(self, url: str, body: dict[str, Any], check: bool = True) -> AsyncGenerator[aiohttp.ClientResponse]:
+    async def _open(
+        self, url: yarl.URL, body: dict[str, Any], check: bool = True
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """Send, and give the response once its headers are here; closing the block frees the connection."""
         session = self._session or self._connect()
-        url = url if url.startswith("http") else self.base_url + url
         try:
             response = await session.post(url, data=_encode(body), headers=self._headers, allow_redirects=False)
         except aiohttp.ConnectionTimeoutError as error:
@@ -134,14 +142,14 @@ class HttpModel:
             reason = error.os_error.strerror or str(error.os_error)
             raise Unreachable(f"{self._where} could not be reached ({reason}); is the server running there?") from error
         except aiohttp.InvalidURL as error:
-            raise BadSpec(f"{url!r} is not a URL; write NAME@http://host:port/v1") from error
+            raise BadSpec(f"{str(url)!r} is not a URL; write NAME@http://host:port/v1") from error
         except (aiohttp.ClientError, OSError) as error:
             dropped = BadReply(f"{self._where} closed the connection without a reply")
             dropped.began = False
             raise dropped from error
         try:
             if check and response.status != 200:
-                raise refusals.read_refusal(response.status, response.headers, await self._read(response), self)
+                raise refusals.read_refusal(response.status, response.headers, await self._read(response), self, body)
             yield response
         finally:
             if response.content.at_eof():

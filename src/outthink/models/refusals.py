@@ -35,13 +35,15 @@ _OPTIONAL: dict[str, Feature] = {
 _REFUSING = re.compile(r"support|unrecogni|unknown|unexpected|not permitted|extra|must be|only|invalid|allowed", re.I)
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes, server: Server) -> OutthinkError:
-    """The error for a reply with an error status; grows ``server.lacks`` when it names a parameter."""
+def read_refusal(
+    status: int, headers: Mapping[str, str], body: bytes, server: Server, sent: Mapping[str, Any]
+) -> OutthinkError:
+    """The error for a reply with an error status; grows ``server.lacks`` when it names a parameter that was ``sent``."""
     error = _error_object(body)
     said = _one_line(error.get("message") or body.decode("utf-8", "replace"))
     where = f"{server.base_url} answered {status}"
     if status in (400, 413, 422, 501):
-        return _bad_request(status, error, said, where, server)
+        return _bad_request(status, error, said, where, server, sent)
     if status in (429, 503):
         return Overloaded(f"{where}: {said}", status, retry_after(headers))
     if status >= 500 or status in (408, 409):
@@ -49,7 +51,9 @@ def read_refusal(status: int, headers: Mapping[str, str], body: bytes, server: S
     return Refused(f"{where}: {said}{_remedy(status, server)}", status, said)
 
 
-def _bad_request(status: int, error: dict[str, Any], said: str, where: str, server: Server) -> OutthinkError:
+def _bad_request(
+    status: int, error: dict[str, Any], said: str, where: str, server: Server, sent: Mapping[str, Any]
+) -> OutthinkError:
     kind = f"{error.get('type')} {error.get('code')}"
     if "exceed_context" in kind or "context_length" in kind or "maximum context length" in said:
         return ContextOverflow(f"{where}: {said}; shorten the question or use a model with a longer context")
@@ -60,7 +64,7 @@ def _bad_request(status: int, error: dict[str, Any], said: str, where: str, serv
     for parameter, feature in _OPTIONAL.items():
         named = error.get("param") == parameter or re.search(rf"(?<![\w-]){parameter}(?![\w-])", said)
         quoted = parameter != "n" or error.get("param") == "n" or re.search(r"""['"`]n['"`]|\bn *[=>!]""", said)
-        if named and quoted and _REFUSING.search(said) and feature not in server.lacks:
+        if named and quoted and parameter in sent and _REFUSING.search(said):
             server.lacks.add(feature)
             return Lacks(f"{where}: {said}", feature, status)
     return Refused(f"{where}: {said}", status, said)

@@ -49,14 +49,15 @@ class SelfConsistency:
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, self.n - len(seen), width=self.width, first=len(seen)) as samples:
             async for candidate in samples:
-                self._count(candidate, votes, seen, run)
+                self._count(candidate, votes, seen, run, more=samples.landed > 0)
                 if not samples.landed and votes.decided(self.n):  # the leader cannot be caught
                     break  # leaving the block cancels what is in flight
         settled = votes.seen < self.n and votes.decided(self.n)
         stop: StopReason = "settled" if settled else run.ended_by or "exhausted"
         return elected(votes, stop) or single(seen[0], run)
 
-    def _count(self, candidate: Candidate, votes: Votes, seen: list[Candidate], run: Run) -> None:
+    def _count(self, candidate: Candidate, votes: Votes, seen: list[Candidate], run: Run, more: bool = False) -> None:
         seen.append(candidate)
         votes.add(candidate)
-        run.emit(Voted(votes=votes.counts(), seen=votes.seen, n=self.n))
+        if not more:  # what landed together is shown together
+            run.emit(Voted(votes=votes.counts(), seen=votes.seen, n=self.n))
