@@ -42,6 +42,6 @@ test: lint
 		$(BIN)/python -m pytest -q
 
 bench: $(VENV)/.developing
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check its_hub==1.2.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'its_hub[lm]==1.2.0'
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/startup.py

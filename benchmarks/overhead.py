@@ -94,7 +94,9 @@ def main() -> None:
     for other, place, what in (("its_hub", 0, "CPU"), ("bare", 0, "CPU"), ("bare", 1, "wall")):
         ratios = sorted(row["outthink"][place] / row[other][place] for row in figures)
         middle = statistics.median(ratios)
-        print(f"outthink / {other:<8} {what:<4} {middle:.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f} over {rounds} rounds)")
+        print(
+            f"outthink / {other:<8} {what:<4} {middle:.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f} over {rounds} rounds)"
+        )
 
 
 if __name__ == "__main__":

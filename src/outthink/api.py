@@ -31,9 +31,9 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 class Engine:
     """Models kept open for many runs; use it as ``async with Engine(...) as engine``.
 
-    ``model``: the default, by its text or as an object of your own (else ``OUTTHINK_MODEL``, else the small catalog model). ``concurrency``: calls in
-    flight at one server (an embedded engine has its own slots). ``timeout``: seconds to wait for the first
-    byte of a reply.
+    ``model``: the default, by its text or as an object of your own (else ``OUTTHINK_MODEL``, else the small
+    catalog model). ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
+    ``timeout``: seconds to wait for the first byte of a reply.
     """
 
     def __init__(

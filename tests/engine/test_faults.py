@@ -206,7 +206,7 @@ async def test_a_server_that_ignores_n_is_asked_for_the_rest_one_by_one():
 async def test_llama_cpps_count_of_one_choice_is_corrected_and_its_limit_on_n_kept():
     server = FakeServer(SCRIPT, dialect="llamacpp", slots=4)
     async with server.serve():
-        result, events = await solve(server, "self-consistency(n=16, width=8)")
+        result, _ = await solve(server, "self-consistency(n=16, width=8)")
     assert result.usage.completion_tokens == server.completion_tokens
     assert sum(c.tokens for c in result.candidates) == server.completion_tokens
     assert {one.n for one in server.billed if one.ended == "ok"} == {4}

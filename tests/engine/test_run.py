@@ -1,4 +1,4 @@
-"""Runs on the in-process fake and a virtual clock: budgets, deadlines, waves, cancelling. The fake's books are the oracle."""
+"""Runs on the in-process fake and a virtual clock: budgets, deadlines, waves. The fake's books are the oracle."""
 
 import math
 

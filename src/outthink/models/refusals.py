@@ -38,7 +38,7 @@ _REFUSING = re.compile(r"support|unrecogni|unknown|unexpected|not permitted|extr
 def read_refusal(
     status: int, headers: Mapping[str, str], body: bytes, server: Server, sent: Mapping[str, Any]
 ) -> OutthinkError:
-    """The error for a reply with an error status; grows ``server.lacks`` when it names a parameter that was ``sent``."""
+    """The error for a reply with an error status; grows ``server.lacks`` when it names one that was ``sent``."""
     error = _error_object(body)
     said = _one_line(error.get("message") or body.decode("utf-8", "replace"))
     where = f"{server.base_url} answered {status}"
