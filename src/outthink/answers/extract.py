@@ -17,6 +17,7 @@ _MARKER = re.compile(
 _BOX = re.compile(r"\\f?boxed?\s*\{|\\boxed\s*\{")
 _SENTENCE_END = re.compile(r"(?<=[^\d\s])\.(?=\s+[A-Z])|(?<=\d)\.(?=\s+[A-Z])")
 _NO_ANSWER = re.compile(r"\b(?:cannot|can't|can not|not enough|unknown|undetermined|impossible|none)\b", re.IGNORECASE)
+_BOXES = 50
 LONGEST = 200_000
 """Characters of a text that are looked at, from its end."""
 
@@ -47,7 +48,7 @@ def _boxed(text: str) -> str | None:
     """What is inside the last box with balanced braces."""
     if "box" not in text:
         return None
-    for match in reversed(list(_BOX.finditer(text))):
+    for match in reversed(list(_BOX.finditer(text))[-_BOXES:]):
         depth = 1
         for place in range(match.end(), min(len(text), match.end() + 2000)):
             depth += {"{": 1, "}": -1}.get(text[place], 0)

@@ -23,7 +23,8 @@ from outthink.core.problem import AnswerKind, Problem
 from outthink.engine.groups import task_group
 from outthink.engine.log import EventLog, TraceFile
 
-STARTED = time.monotonic()
+STARTED = time.monotonic() - time.process_time()
+"""When this process began, near enough: so far it has done nothing but compute."""
 
 
 def register(root: typer.Typer, summary: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import FileIO
 from pathlib import Path
 
 import anyio
@@ -55,19 +56,27 @@ class EventLog:
 
 
 class TraceFile:
-    """JSON lines, one event a line, each written at once: readable after a crash up to the last whole line."""
+    """JSON lines, one event a line, each written at once: readable after a crash up to the last whole line.
+
+    The file is made by the first event, so that a run refused before it began leaves none.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise InputError(
-                f"the trace {str(path)!r} cannot be written ({error.strerror}); name a file in a folder that "
-                "exists and may be written"
-            ) from error
+        self._path = Path(path)
+        self._file: FileIO | None = None
 
     def write(self, event: Event) -> None:
+        """Append an event. Raises `InputError` when the file cannot be made, before anything is spent."""
+        if self._file is None:
+            try:
+                self._file = FileIO(self._path, "wb")
+            except OSError as error:
+                raise InputError(
+                    f"the trace {str(self._path)!r} cannot be written ({error.strerror}); name a file in a folder "
+                    "that exists and may be written"
+                ) from error
         self._file.write(_encode(event) + b"\n")
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

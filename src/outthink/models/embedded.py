@@ -47,6 +47,8 @@ class _Params(Protocol):
     n_ctx: int
     n_batch: int
     n_ubatch: int
+    fit_params: bool
+    warmup: bool
     cache_ram_mib: int
     verbosity: int
     ui: bool
@@ -102,6 +104,7 @@ class EmbeddedModel(HttpModel):
         params.n_batch = params.n_ubatch = BATCH
         params.cache_ram_mib, params.verbosity = 0, 0
         params.ui = params.endpoint_slots = False
+        params.fit_params = params.warmup = False  # each loads or runs the model once more; nothing here needs it
         try:
             return engine.Server(params)
         except RuntimeError as error:

@@ -27,11 +27,13 @@ CHAIN_TOKENS = 400
 async def prompted(problem: Problem, run: Run, shots: int | None = None) -> Problem:
     """The problem as a chain-of-thought prompt for its answer kind.
 
-    ``shots`` None: the built-in examples, left out when they would take more than a quarter of the budget.
-    Open text is left as it came.
+    ``shots`` None: the built-in examples, left out when they would take more than a quarter of the budget, and
+    where the kind is not known (``auto``). Open text is left as it came.
     """
     if problem.answer_kind == "text":
         return problem
+    if shots is None and problem.answer_kind == "auto":
+        shots = 0
     hurried = (left := run.time_left()) is not None and left < SHORT_DEADLINE
     wanted = shots if shots is not None else 2 if hurried else SHOTS
     with_examples = few_shot(problem, wanted)

@@ -11,6 +11,7 @@ SHOTS = 4
 """How many worked examples there are for each kind."""
 
 _ZERO: dict[AnswerKind, str] = {
+    "auto": "Think step by step. If there is one short answer, end with: The answer is <answer>.",
     "number": "Think step by step, then end with: The answer is <number>.",
     "choice": "Think step by step, then end with: The answer is (<letter>).",
     "boolean": "Think step by step, then end with: The answer is yes. or: The answer is no.",

@@ -133,15 +133,14 @@ class _Parser:
         self.depth += 1
         if self.depth > DEEPEST:
             self.fail(f"is nested deeper than {DEEPEST}")
-        while self.peek() != closing:
+        while (sign := self.peek()) != closing:
+            if not sign:
+                self.at = opened
+                self.fail(f"has a {opening} that is not closed")
             yield None
             if self.peek() == ",":
                 self.at += 1
-            elif self.peek() != closing:
-                found = self.peek()
-                if not found:
-                    self.at = opened
-                    self.fail(f"has a {opening} that is not closed")
+            elif (found := self.peek()) not in (closing, ""):
                 self.fail(f"needs , or {closing} where {found!r} stands")
         self.at += 1
         self.depth -= 1
