@@ -47,7 +47,9 @@ _SENTENCES = (
 
 
 def _sentences(problem: Problem) -> tuple[Message, ...]:
-    turns: list[Message] = [{"role": "system", "content": "Solve the problem step by step. End with: The answer is <number>."}]
+    turns: list[Message] = [
+        {"role": "system", "content": "Solve the problem step by step. End with: The answer is <number>."}
+    ]
     for question, answer in _SENTENCES:
         turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     return (*turns, *problem.messages)
@@ -71,7 +73,11 @@ PROMPTS = {
 
 async def record(data: Path, pool: Path, names: list[str], first: int, count: int, name: str) -> None:
     rows = [json.loads(line) for line in data.read_text().splitlines()][first : first + count]
-    done = {(row["prompt"], row["id"]) for row in map(json.loads, pool.read_text().splitlines())} if pool.exists() else set()
+    done = (
+        {(row["prompt"], row["id"]) for row in map(json.loads, pool.read_text().splitlines())}
+        if pool.exists()
+        else set()
+    )
     model = await open_embedded(name)
     try:
         for row in rows:

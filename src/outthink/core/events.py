@@ -58,6 +58,17 @@ class CallSettled(EventBase):
     held: Cost
 
 
+class Recalled(EventBase):
+    """Samples that an earlier run bought are used again: counted and charged like new ones, but not billed."""
+
+    role: Role
+    prompt: int
+    indexes: tuple[int, ...]
+    usage: Usage
+    charged: Cost
+    held: Cost
+
+
 class CallFailed(EventBase):
     """A request failed. ``retry_in``: seconds until it is tried again, None if it is not."""
 
@@ -118,6 +129,7 @@ Event = (
     | Prompted
     | CallStarted
     | CallSettled
+    | Recalled
     | CallFailed
     | Sampled
     | Voted

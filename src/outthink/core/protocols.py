@@ -28,9 +28,10 @@ EndedBy = Literal["budget", "deadline"]
 class Model(Protocol):
     """Where text comes from. Raises only `outthink.core.errors`; keeps no state of any run.
 
-    ``name`` is the public id, ``source`` the identity (name at base URL, or file digest). ``slots``: the
-    choices it can work on at once, None for no limit of its own. ``parameters``: how many weights, where
-    known. ``lacks`` starts with what is known to be missing and grows as the server's answers tell.
+    ``name`` is the public id, ``source`` the identity (name at base URL, or file digest) that samples are cached
+    under; empty: they are not. ``slots``: the choices it can work on at once, None for no limit of its own.
+    ``parameters``: how many weights, where known. ``lacks`` starts with what is known to be missing and grows
+    as the server's answers tell.
     """
 
     name: str

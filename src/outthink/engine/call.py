@@ -6,6 +6,7 @@ Every token and second of a run is spent here and nowhere else.
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -17,7 +18,7 @@ from outthink.core.errors import BudgetTooSmall, Lacks, Overloaded, ServerError,
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role
-from outthink.core.wire import Ask, Reply
+from outthink.core.wire import Ask, Bill, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
 from outthink.engine.partial import Growing, candidate, with_tokens
@@ -198,7 +199,7 @@ class Flight:
         context.calls += 1
         self.answered = 0
         self._caller, self._job, self._hold, self._land = caller, job, hold, land
-        self._call = context.calls
+        self._call, self._id = context.calls, secrets.token_bytes(8)
         self._grown: dict[int, Growing] = {}
         self._found: dict[int, int] = {}  # sample index to its place among the run's candidates
         self._ending = Ending(n=hold.n, prompt=prompt, mean=caller.ledger.expected)
@@ -268,6 +269,7 @@ class Flight:
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
                         self._add_grown(grown)
+                        self._keep()
                     elif not self._covered():
                         break
         except ServerError as error:
@@ -304,7 +306,17 @@ class Flight:
             ):
                 caller.line.margin += max(0, charge.prompt_tokens - hold.worst.prompt_tokens)
                 caller.context.log.emit(Overdraft(call=self._call, held=hold.worst, actual=charge))
+        self._keep()
         caller.context.log.emit(CallSettled(call=self._call, usage=usage, charged=ledger.charged, held=ledger.held))
+
+    def _keep(self) -> None:
+        """Put what is whole into the cache; at each choice's end and once more with the bill."""
+        context, line, ask = self._caller.context, self._caller.line, self._job.ask
+        if context.cache is None or ask.seed is None or not line.model.source or not self._found:
+            return
+        bill = self._ending.bill or Bill(self._ending.prompt, self._ending.arrived or 0)
+        samples = [(ask.seed + index, context.candidates[place]) for index, place in self._found.items()]
+        context.cache.keep(line.model.source, ask, self._id, bill, samples, context.warn)
 
     def _keep_partial(self) -> None:
         """What was cut short is kept, and at the deadline handed on: it may be all there is."""

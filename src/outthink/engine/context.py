@@ -13,6 +13,7 @@ from outthink.core.events import LimitReached, Prompted, Warned
 from outthink.core.problem import Message
 from outthink.core.protocols import EndedBy, Model
 from outthink.core.wire import Ask
+from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
 from outthink.engine.limiter import Limiter
 from outthink.engine.log import EventLog
@@ -43,8 +44,10 @@ class Line:
 class RunContext:
     """The shared state of a run and its children: log, deadline, prompts, candidates."""
 
-    def __init__(self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int) -> None:
-        self.lines, self.default, self.log, self.seed = lines, default, log, seed
+    def __init__(
+        self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, cache: SampleCache | None = None
+    ) -> None:
+        self.lines, self.default, self.log, self.seed, self.cache = lines, default, log, seed, cache
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from outthink.answers import extract
-from outthink.core.candidate import Candidate, Finish, summarise_logprobs
+from outthink.core.candidate import Answer, Candidate, Finish, summarise_logprobs
 from outthink.core.problem import Message, Problem
 from outthink.core.wire import Choice, Delta
 
@@ -62,19 +62,28 @@ class Growing:
 
 def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: int) -> Candidate:
     """A choice as a candidate, its answer extracted; one cut short answers only by a final-answer marker."""
-    whole = choice.finish in ("stop", "tool_calls")
-    answer = extract(choice.text, problem.answer_kind, problem.choices, marked=not whole)
     return Candidate(
         index=index,
         message=choice.message,
         text=choice.text,
         reasoning=choice.reasoning,
-        answer=answer,
+        answer=_answer(choice, problem),
         finish=choice.finish,
         tokens=tokens,
         model=model,
         logprobs=choice.logprobs,
     )
+
+
+def recalled(sample: Candidate, problem: Problem, index: int, model: str) -> Candidate:
+    """A sample of an earlier run as a candidate of this one: its answer is read anew, for the kind asked for now."""
+    answer = _answer(sample, problem)
+    return msgspec.structs.replace(sample, index=index, answer=answer, model=model, cached=True)
+
+
+def _answer(said: Choice | Candidate, problem: Problem) -> Answer | None:
+    whole = said.finish in ("stop", "tool_calls")
+    return extract(said.text, problem.answer_kind, problem.choices, marked=not whole)
 
 
 def with_tokens(candidates: Sequence[Candidate], tokens: Sequence[int]) -> list[Candidate]:

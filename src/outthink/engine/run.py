@@ -20,6 +20,7 @@ from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
+from outthink.engine.recall import recall
 
 _OWN = ("n", "seed", "stream", "stream_options", "max_tokens", "max_completion_tokens", "logprobs")
 """Caller's parameters that the engine itself carries out."""
@@ -45,7 +46,7 @@ class EngineRun:
     ) -> Candidate:
         caller = self._caller(model)
         found: list[Candidate] = []
-        job: Job | None = self._job(problem, params, index, 1)
+        job = next(iter(recall(caller, self._job(problem, params, index, 1), found.append)), None)
         while job is not None and not found:
             outcome = await caller.place(job, found.append)
             if outcome.error is not None and not found:

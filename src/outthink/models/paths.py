@@ -11,6 +11,11 @@ def models_dir() -> Path:
     return _place("XDG_DATA_HOME", "~/.local/share", "models")
 
 
+def cache_file() -> Path:
+    """The sample cache."""
+    return _place("XDG_CACHE_HOME", "~/.cache", "cache") / "samples.db"
+
+
 def _place(variable: str, default: str, name: str) -> Path:
     home = os.environ.get("OUTTHINK_HOME")
     if home:
