@@ -1,4 +1,4 @@
-"""What starting costs: importing the library with its engine, and ``outthink --help`` against importing its command-line library.
+"""What starting costs: importing the library with its engine, and ``outthink --help`` against importing typer alone.
 
     python benchmarks/startup.py [--rounds 11]
 

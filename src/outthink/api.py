@@ -21,7 +21,7 @@ from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
 from outthink.engine.cache import SampleCache
-from outthink.engine.context import Limits, Line, RunContext
+from outthink.engine.context import Limits, Line, RunContext, Services
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
 from outthink.engine.run import EngineRun
@@ -116,7 +116,8 @@ class Engine:
                 f"a usd budget needs the price of {line.model.name}, which is not known; "
                 "limit tokens instead (for example tokens=4000)"
             )
-        context = RunContext({line.model.name: line}, line.model.name, log, 0 if seed is None else seed, self._cache)
+        services = Services(self._cache, plugins.best_verifier)
+        context = RunContext({line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services)
         ledger = Ledger(limits)
         run = EngineRun(context, Limits(ledger, log, deadline))
         return await _recorded(problem, technique, text, limits, run, context, ledger)

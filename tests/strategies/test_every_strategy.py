@@ -1,11 +1,13 @@
 """What every registered strategy must keep: one suite over all of them, built-in or plugged in."""
 
 import math
+from typing import get_args
 
 import anyio
 import pytest
 
 from outthink import Engine, Problem, plugins
+from outthink.core.candidate import ConfidenceSource
 from outthink.core.errors import BudgetExhausted, BudgetTooSmall
 from outthink.core.events import CallSettled, RunEnded, RunStarted
 from outthink.engine.log import TraceFile
@@ -165,4 +167,4 @@ async def test_its_confidence_is_a_probability_that_says_what_it_is(strategy):
     assert result.confidence is not None
     assert 0 <= result.confidence <= 1
     assert not math.isnan(result.confidence)
-    assert result.confidence_source in ("vote_share", "token_probability", "calibrated")
+    assert result.confidence_source in get_args(ConfidenceSource)

@@ -92,6 +92,13 @@ class Voted(EventBase):
     n: int
 
 
+class Scored(EventBase):
+    """A verifier looked at candidates (by index); None where it could not tell."""
+
+    verifier: str
+    scores: dict[int, float | None]
+
+
 class Warned(EventBase):
     """Something is done differently than asked, said once."""
 
@@ -133,6 +140,7 @@ Event = (
     | CallFailed
     | Sampled
     | Voted
+    | Scored
     | Warned
     | Overdraft
     | LimitReached

@@ -1,4 +1,4 @@
-"""The extension points, on one page: `Model`, `Strategy`, and the `Run` a strategy asks for everything.
+"""The extension points, on one page: `Model`, `Strategy`, `Verifier`, and the `Run` they ask for everything.
 
 A strategy is a frozen configuration with one method::
 
@@ -8,6 +8,13 @@ A strategy is a frozen configuration with one method::
             first = await run.sample(problem)
             second = await run.sample(problem, index=1)
             return single(max(first, second, key=lambda c: len(c.text)), run)
+
+A verifier is another, which says what candidates are worth::
+
+    @dataclass(frozen=True, slots=True)
+    class Brevity:
+        async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
+            return [Score(verifier="brevity", raw=1 / (1 + len(c.text))) for c in candidates]
 """
 
 from __future__ import annotations
@@ -16,7 +23,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
-from outthink.core.candidate import Candidate, Result
+from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.usage import Budget
@@ -108,6 +115,16 @@ class Run(Protocol):
         """
         ...
 
+    async def score(
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+    ) -> list[Score]:
+        """What each candidate is worth, in their order; without ``verifier`` by the best available.
+
+        What the verifier spends is counted under its own role. One that fails says nothing (no ``raw``), with a
+        warning: a verifier never costs an answer.
+        """
+        ...
+
     def child(self, budget: Budget) -> AbstractAsyncContextManager[Run]:
         """A run inside this one, with limits of its own; both ledgers are charged."""
         ...
@@ -122,6 +139,14 @@ class Run(Protocol):
 
     def emit(self, event: Event) -> None:
         """Put an event on record."""
+        ...
+
+
+class Verifier(Protocol):
+    """What a candidate is worth. Frozen configuration; keeps nothing between calls."""
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
+        """A score for each candidate, in order; may abstain. What it needs of a model it asks ``run``."""
         ...
 
 

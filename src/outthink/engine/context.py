@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
-from outthink.core.candidate import Candidate
+from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, ServerError
-from outthink.core.events import LimitReached, Prompted, Warned
-from outthink.core.problem import Message
-from outthink.core.protocols import EndedBy, Model
+from outthink.core.events import LimitReached, Prompted, Scored, Warned
+from outthink.core.problem import Message, Problem
+from outthink.core.protocols import EndedBy, Model, Verifier
 from outthink.core.wire import Ask
 from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
@@ -41,19 +42,39 @@ class Line:
         return n if self.model.slots else 1
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs."""
+
+    cache: SampleCache | None = None
+    best_verifier: Callable[[Problem], Verifier] | None = None
+
+
 class RunContext:
     """The shared state of a run and its children: log, deadline, prompts, candidates."""
 
     def __init__(
-        self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, cache: SampleCache | None = None
+        self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, services: Services = Services()
     ) -> None:
-        self.lines, self.default, self.log, self.seed, self.cache = lines, default, log, seed, cache
+        self.lines, self.default, self.log, self.seed = lines, default, log, seed
+        self.cache, self.best_verifier = services.cache, services.best_verifier
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
         self._counts: dict[tuple[str, int], int] = {}
         self._bounds: dict[int, int] = {}
         self._warned: set[str] = set()
+
+    def note_scores(self, candidates: Sequence[Candidate], scores: Sequence[Score]) -> None:
+        """Put scores on record, and on the candidates that this run returns."""
+        name = scores[0].verifier if scores else ""
+        found = {_same(candidate): score.worth for candidate, score in zip(candidates, scores, strict=True)}
+        for place, candidate in enumerate(self.candidates):
+            if _same(candidate) in found:
+                scored = {**candidate.scores, name: found[_same(candidate)]}
+                self.candidates[place] = msgspec.structs.replace(candidate, scores=scored)
+        worth = {candidate.index: score.worth for candidate, score in zip(candidates, scores, strict=True)}
+        self.log.emit(Scored(verifier=name, scores=worth))
 
     def warn(self, message: str) -> None:
         """Emit a warning once."""
@@ -98,6 +119,11 @@ class RunContext:
         if number not in self._bounds:
             self._bounds[number] = byte_bound(ask)
         return self._bounds[number] + line.margin
+
+
+def _same(candidate: Candidate) -> tuple[object, ...]:
+    """What makes a candidate itself, through changes of its token count and scores."""
+    return candidate.model, candidate.origin, candidate.index, candidate.text
 
 
 def byte_bound(ask: Ask) -> int:

@@ -9,12 +9,12 @@ from typing import Any
 
 import anyio
 
-from outthink.core.candidate import Candidate
-from outthink.core.errors import UnknownName
+from outthink.core.candidate import Candidate, Score
+from outthink.core.errors import BudgetExhausted, InputError, ServerError, UnknownName
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
-from outthink.core.protocols import EndedBy
-from outthink.core.usage import Budget
+from outthink.core.protocols import EndedBy, Verifier
+from outthink.core.usage import Budget, Role
 from outthink.core.wire import Ask
 from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
@@ -29,8 +29,9 @@ _OWN = ("n", "seed", "stream", "stream_options", "max_tokens", "max_completion_t
 class EngineRun:
     """See `outthink.core.protocols.Run`."""
 
-    def __init__(self, context: RunContext, limits: Limits) -> None:
+    def __init__(self, context: RunContext, limits: Limits, role: Role = "policy") -> None:
         self._context, self._limits = context, limits
+        self._role: Role = role
 
     @property
     def ended_by(self) -> EndedBy | None:
@@ -70,7 +71,24 @@ class EngineRun:
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
         ledger = Ledger(budget, self._limits.ledger)
         deadline = min(self._limits.deadline, anyio.current_time() + (budget.seconds or math.inf))
-        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline))
+        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline), self._role)
+
+    async def score(
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+    ) -> list[Score]:
+        context = self._context
+        if verifier is None and context.best_verifier is not None:
+            verifier = context.best_verifier(problem)
+        if verifier is None:
+            raise InputError("this run has no verifier; name one")
+        try:
+            scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier"))
+        except (ServerError, BudgetExhausted) as error:
+            name = type(verifier).__name__
+            context.warn(f"the verifier {name} could not tell: {error}")
+            return [Score(verifier=name) for _ in candidates]
+        context.note_scores(candidates, scores)
+        return scores
 
     async def affords(self, messages: Sequence[Message]) -> bool:
         left = self._limits.ledger.tokens_left()
@@ -95,7 +113,7 @@ class EngineRun:
         return line
 
     def _caller(self, model: str | None) -> Caller:
-        return Caller(self._context, self._limits, self._line(model))
+        return Caller(self._context, self._limits, self._line(model), self._role)
 
     def _job(self, problem: Problem, params: SamplingParams, index: int, n: int) -> Job:
         given = problem.params
