@@ -19,11 +19,12 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One request: ``n`` choices for ``messages``.
 
     ``params`` holds everything else by the OpenAI protocol's names, already merged; ``seed`` names the
-    first choice, and choice i samples with ``seed + i``.
+    first choice, and choice i samples with ``seed + i``. ``index``: which sample of the run the first choice is.
     """
 
     messages: tuple[Message, ...]
     n: int = 1
+    index: int = 0
     max_tokens: int | None = None
     seed: int | None = None
     logprobs: bool = False

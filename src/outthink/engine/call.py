@@ -205,7 +205,7 @@ class Flight:
         self._ending = Ending(n=hold.n, prompt=prompt, mean=caller.ledger.expected)
         self._began = context.log.clock()
         seed = None if job.ask.seed is None else job.ask.seed + job.index
-        self._ask = msgspec.structs.replace(job.ask, n=hold.n, max_tokens=hold.max_tokens, seed=seed)
+        self._ask = msgspec.structs.replace(job.ask, n=hold.n, index=job.index, max_tokens=hold.max_tokens, seed=seed)
         context.log.emit(
             CallStarted(
                 call=self._call,

@@ -61,7 +61,7 @@ class RunContext:
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
-        self._counts: dict[tuple[str, int], int] = {}
+        self._counts: dict[tuple[int, int], int] = {}
         self._bounds: dict[int, int] = {}
         self._warned: set[str] = set()
 
@@ -96,12 +96,13 @@ class RunContext:
         return found[0]
 
     def learn_prompt(self, line: Line, messages: tuple[Message, ...], tokens: int) -> None:
-        """Note what this prompt was counted or settled at."""
-        self._counts[line.model.source, self.prompt_id(messages)] = tokens
+        """Note what this prompt was counted or settled at; the largest holds, since some calls bill only a part."""
+        key = (id(line), self.prompt_id(messages))
+        self._counts[key] = max(tokens, self._counts.get(key, 0))
 
     async def count_prompt(self, line: Line, ask: Ask) -> None:
         """Have the server count a prompt that has no count yet, where it offers to."""
-        if "count" in line.model.lacks or (line.model.source, self.prompt_id(ask.messages)) in self._counts:
+        if "count" in line.model.lacks or (id(line), self.prompt_id(ask.messages)) in self._counts:
             return
         try:
             count = await line.model.count_prompt(ask)
@@ -113,7 +114,7 @@ class RunContext:
     def prompt_bound(self, line: Line, ask: Ask) -> int:
         """At most how many tokens this prompt has: its count where known, else by its bytes."""
         number = self.prompt_id(ask.messages)
-        known = self._counts.get((line.model.source, number))
+        known = self._counts.get((id(line), number))
         if known is not None:
             return known
         if number not in self._bounds:

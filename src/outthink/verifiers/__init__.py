@@ -1,1 +1,1 @@
-"""What a candidate is worth: each verifier a frozen configuration with ``score``. Raw measures; calibrated elsewhere."""
+"""What a candidate is worth: each verifier a frozen configuration with ``score``. Raw measures, uncalibrated."""
