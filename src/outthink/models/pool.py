@@ -7,7 +7,6 @@ A pool answers only the prompt and the temperature it was recorded with; it cann
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -75,7 +74,7 @@ def read_pool(path: Path) -> list[PoolRow]:
     A last line cut short (the writer was killed) is left out; a line that is broken elsewhere is an error.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = path.expanduser().read_bytes().split(b"\n")
     except OSError as error:
         raise InputError(f"the pool {path} cannot be read ({error.strerror}); check the path") from error
     if b'"RunStarted"' in lines[0][:40]:
@@ -240,6 +239,6 @@ async def open_pool(text: str, **_options: object) -> PoolModel:
         raise BadSpec(
             f"model {text!r}: write pool:FILE.jsonl, with ?check=off or ?prompts=each after it if need be", text
         )
-    path = Path(os.path.expanduser(name))
+    path = Path(name)
     rows = await anyio.to_thread.run_sync(read_pool, path)
     return PoolModel(path, rows, checked=options.get("check") != "off", each_prompt=options.get("prompts") == "each")
