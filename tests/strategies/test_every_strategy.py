@@ -134,14 +134,14 @@ async def test_a_callers_own_parameters_reach_the_server(strategy):
         params={"temperature": 0.125, "top_p": 0.5, "stop": ["END"], "seed": 40, "max_tokens": 33, "user": "u1"},
     )
     _, model, _ = await solve(strategy, problem)
-    first = model.asks[0]
-    assert {name: first.params[name] for name in ("temperature", "top_p", "stop", "user")} == {
+    last = model.asks[-1]  # what the caller sees of it
+    assert {name: last.params[name] for name in ("temperature", "top_p", "stop", "user")} == {
         "temperature": 0.125,
         "top_p": 0.5,
         "stop": ["END"],
         "user": "u1",
     }
-    assert (first.seed, first.max_tokens) == (40, 33)
+    assert (last.seed, last.max_tokens) == (40, 33)
 
 
 @every_strategy
@@ -158,7 +158,7 @@ async def test_every_turn_and_part_reaches_the_server_as_it_came(strategy):
     _, model, _ = await solve(strategy, Problem(messages=messages))
     sent = model.asks[0].messages
     assert sent[: len(messages) - 1] == messages[:-1]
-    assert sent[-1]["content"].startswith(messages[-1]["content"])
+    assert sent[len(messages) - 1]["content"].startswith(messages[-1]["content"])
 
 
 @every_strategy

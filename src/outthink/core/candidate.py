@@ -72,7 +72,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a model said.
 
     ``message`` is the assistant message as it would be returned; ``tokens`` counts this choice's new
-    tokens; ``index`` names the sample within its run; ``cached`` marks what was not bought anew.
+    tokens; ``index`` names the sample within its run; ``cached`` marks what was not bought anew. One that goes on from
+    another's words (``origin`` ``continue``) holds the whole text, keeps the index, and names it as ``parent``.
     """
 
     index: int
@@ -96,6 +97,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             "answer": self.answer and self.answer.text,
             "text": self.text,
             "finish": self.finish,
+            "origin": self.origin,
             "tokens": self.tokens,
             "scores": self.scores,
             "cached": self.cached,

@@ -84,6 +84,11 @@ class Run(Protocol):
     @property
     def ended_by(self) -> EndedBy | None: ...
 
+    @property
+    def model(self) -> str:
+        """The name of the model that is asked when none is named."""
+        ...
+
     async def sample(
         self,
         problem: Problem,
@@ -96,6 +101,27 @@ class Run(Protocol):
 
         Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
         """
+        ...
+
+    async def continue_(
+        self,
+        problem: Problem,
+        said: str,
+        params: SamplingParams = ...,
+        *,
+        parent: Candidate | None = None,
+        index: int = 0,
+        model: str | None = None,
+    ) -> Candidate:
+        """Go on from ``said``, the beginning of the answer (of ``parent``, whose index is kept); the text is the whole.
+
+        The caller's own ``max_tokens`` does not count here. Raises as `sample`; a budget that has no room for it is
+        not at its end by that, since a new sample may cost less.
+        """
+        ...
+
+    def can_continue(self, model: str | None = None) -> bool:
+        """Whether the model's server goes on from a given beginning, rather than starting a new turn."""
         ...
 
     def fan_out(
@@ -129,8 +155,12 @@ class Run(Protocol):
         """A run inside this one, with limits of its own; both ledgers are charged."""
         ...
 
-    async def affords(self, messages: Sequence[Message]) -> bool:
-        """Whether this prompt takes at most a quarter of the tokens left, by its count or bound."""
+    async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
+        """How many tokens this prompt has: the server's count where it offers one, else a bound."""
+        ...
+
+    def tokens_left(self) -> float:
+        """Tokens that may still be spent, infinite without a limit."""
         ...
 
     def time_left(self) -> float | None:

@@ -10,7 +10,16 @@ from outthink.core.candidate import Finish, LogprobSummary
 from outthink.core.problem import Message
 
 Feature = Literal[
-    "n", "logprobs", "seed", "temperature", "max_tokens", "stream", "stream_options", "count", "prefix_cache"
+    "n",
+    "logprobs",
+    "seed",
+    "temperature",
+    "max_tokens",
+    "stream",
+    "stream_options",
+    "count",
+    "prefix_cache",
+    "prefix",
 ]
 """What a server may lack; found out from its own answers and remembered in `Model.lacks`."""
 
@@ -20,6 +29,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     ``params`` holds everything else by the OpenAI protocol's names, already merged; ``seed`` names the
     first choice, and choice i samples with ``seed + i``. ``index``: which sample of the run the first choice is.
+    ``continues``: the last message is the beginning of the assistant's own, to be gone on with; the reply holds
+    only what is new. ``thinking``: at most so many tokens of thinking, for servers that cannot be made to go on.
     """
 
     messages: tuple[Message, ...]
@@ -28,6 +39,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     seed: int | None = None
     logprobs: bool = False
+    continues: bool = False
+    thinking: int | None = None
     params: dict[str, Any] = {}
 
 

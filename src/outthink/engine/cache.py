@@ -48,7 +48,9 @@ class Recalled(msgspec.Struct, frozen=True):
 def key_of(source: str, ask: Ask) -> bytes:
     """The name of a prompt at a model with these parameters, 16 bytes; its samples differ by seed."""
     params = sorted((name, value) for name, value in ask.params.items())
-    return hashlib.blake2b(msgspec.json.encode([source, ask.messages, params]), digest_size=16).digest()
+    return hashlib.blake2b(
+        msgspec.json.encode([source, ask.messages, ask.continues, ask.thinking, params]), digest_size=16
+    ).digest()
 
 
 class SampleCache:

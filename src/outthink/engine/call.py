@@ -14,14 +14,14 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate
-from outthink.core.errors import BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
+from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role
-from outthink.core.wire import Ask, Bill, Reply
+from outthink.core.wire import Ask, Bill, Choice, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
-from outthink.engine.partial import Growing, candidate, with_tokens
+from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 
 ATTEMPTS = 6
@@ -33,17 +33,22 @@ Land = Callable[[Candidate], None]
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries."""
+    """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries.
+
+    ``said``: the beginning that they go on from, of ``parent``.
+    """
 
     ask: Ask
     problem: Problem
     index: int
     n: int
     attempts: int = 0
+    said: str = ""
+    parent: Candidate | None = None
 
     def part(self, start: int, n: int) -> Job:
         """A part of it, as a job of its own."""
-        return Job(self.ask, self.problem, self.index + start, n, self.attempts)
+        return msgspec.structs.replace(self, index=self.index + start, n=n)
 
     def halves(self) -> tuple[Job, Job]:
         return self.part(0, self.n // 2), self.part(self.n // 2, self.n - self.n // 2)
@@ -123,7 +128,7 @@ class Caller:
             line.model.price,
             STREAM_STEP if streaming and bounded else None,
         )
-        hold = await self._admit(want)
+        hold = await self._admit(job, want)
         flight = Flight(self, job, hold, prompt, land)
         try:
             if streaming:
@@ -137,7 +142,7 @@ class Caller:
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
 
-    async def _admit(self, want: Want) -> Hold:
+    async def _admit(self, job: Job, want: Want) -> Hold:
         """A permit and a hold, together: neither is kept while waiting for the other."""
         limiter, permits = self.line.limiter, self.line.permits(want.n)
         while True:
@@ -147,19 +152,17 @@ class Caller:
                 return hold
             limiter.release(permits)
             if not self.ledger.could_fit(want) or not self.ledger.waits:
-                raise self._no_room(want)
+                raise self._no_room(want, final=not job.ask.continues)
             await self.ledger.freed()
 
-    def _no_room(self, want: Want) -> Exception:
-        """The end of the budget; before anything was spent, the smallest that would do."""
+    def _no_room(self, want: Want, final: bool) -> Exception:
+        """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
         ledger = self.ledger
         floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
         if ledger.charged == Cost() and not ledger.waits:
             return _too_small(ledger.budget.tokens, ledger.budget.completion_tokens, want, floor)
-        return self.limits.end(
-            "budget",
-            f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens",
-        )
+        message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
+        return self.limits.end("budget", message) if final else BudgetExhausted(message)
 
 
 def _too_small(tokens: int | None, completion: int | None, want: Want, floor: int) -> BudgetTooSmall:
@@ -235,15 +238,7 @@ class Flight:
         if reply.bill is None:
             self._ending.arrived = sum(counts)
         for choice, tokens in zip(reply.choices[: self._hold.n], counts, strict=False):
-            self._add(
-                candidate(
-                    choice,
-                    self._job.problem,
-                    self._job.index + choice.index,
-                    self._caller.line.model.name,
-                    tokens,
-                )
-            )
+            self._add(self._candidate(choice, tokens))
         self._answer_for(len(reply.choices))
 
     def _answer_for(self, choices: int) -> None:
@@ -326,8 +321,13 @@ class Flight:
                 self._add_grown(grown, landing=at_deadline or self._ending.error is None)
 
     def _add_grown(self, grown: Growing, landing: bool = True) -> None:
+        self._add(self._candidate(grown.choice(), grown.tokens), landing)
+
+    def _candidate(self, choice: Choice, tokens: int) -> Candidate:
         job, model = self._job, self._caller.line.model.name
-        self._add(candidate(grown.choice(), job.problem, job.index + grown.index, model, grown.tokens), landing)
+        choice = gone_on(choice, job.said) if job.ask.continues else apart(choice)
+        found = candidate(choice, job.problem, job.index + choice.index, model, tokens)
+        return found if not job.ask.continues else as_continued(found, job.parent)
 
     def _add(self, found: Candidate, landing: bool = True) -> None:
         context = self._caller.context

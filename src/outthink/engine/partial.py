@@ -75,6 +75,37 @@ def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: 
     )
 
 
+def apart(choice: Choice) -> Choice:
+    """Thinking that a server left in the text (between ``<think>`` and ``</think>``) told apart from the answer."""
+    text = choice.text.lstrip()
+    if choice.reasoning is not None or not text.startswith("<think>"):
+        return choice
+    thought, closed, answer = text.removeprefix("<think>").partition("</think>")
+    visible = answer.strip() if closed else ""
+    return msgspec.structs.replace(
+        choice, text=visible, reasoning=thought.strip(), message={**choice.message, "content": visible}
+    )
+
+
+def gone_on(choice: Choice, said: str) -> Choice:
+    """A choice that goes on from ``said``, whole. What a server took for thinking is part of it, in its place."""
+    text = said + (choice.reasoning or "") + choice.text
+    message: Message = {**choice.message, "content": text}
+    message.pop("reasoning_content", None)
+    message.pop("reasoning", None)
+    return msgspec.structs.replace(choice, text=text, reasoning=None, message=message)
+
+
+def as_continued(found: Candidate, parent: Candidate | None) -> Candidate:
+    """Marked as going on from ``parent``, whose log probabilities speak for the longer part."""
+    return msgspec.structs.replace(
+        found,
+        origin="continue",
+        parent=None if parent is None else parent.index,
+        logprobs=found.logprobs if parent is None else parent.logprobs,
+    )
+
+
 def recalled(sample: Candidate, problem: Problem, index: int, model: str) -> Candidate:
     """A sample of an earlier run as a candidate of this one: its answer is read anew, for the kind asked for now."""
     answer = _answer(sample, problem)

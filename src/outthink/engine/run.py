@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import anyio
+import msgspec
 
 from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, InputError, ServerError, UnknownName
@@ -37,6 +38,10 @@ class EngineRun:
     def ended_by(self) -> EndedBy | None:
         return self._limits.ended_by
 
+    @property
+    def model(self) -> str:
+        return self._context.default
+
     async def sample(
         self,
         problem: Problem,
@@ -45,9 +50,31 @@ class EngineRun:
         index: int = 0,
         model: str | None = None,
     ) -> Candidate:
-        caller = self._caller(model)
+        return await self._one(self._caller(model), self._job(problem, params, index, 1))
+
+    async def continue_(
+        self,
+        problem: Problem,
+        said: str,
+        params: SamplingParams = SamplingParams(),
+        *,
+        parent: Candidate | None = None,
+        index: int = 0,
+        model: str | None = None,
+    ) -> Candidate:
+        begun = msgspec.structs.replace(problem, messages=(*problem.messages, {"role": "assistant", "content": said}))
+        job = self._job(begun, params, index if parent is None else parent.index, 1)
+        ask = msgspec.structs.replace(job.ask, continues=True, max_tokens=params.max_tokens)
+        job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
+        return await self._one(self._caller(model), job)
+
+    def can_continue(self, model: str | None = None) -> bool:
+        return "prefix" not in self._line(model).model.lacks
+
+    async def _one(self, caller: Caller, whole: Job) -> Candidate:
+        """One candidate for a job of one sample."""
         found: list[Candidate] = []
-        job = next(iter(recall(caller, self._job(problem, params, index, 1), found.append)), None)
+        job = next(iter(recall(caller, whole, found.append)), None)
         while job is not None and not found:
             outcome = await caller.place(job, found.append)
             if outcome.error is not None and not found:
@@ -90,13 +117,13 @@ class EngineRun:
         context.note_scores(candidates, scores)
         return scores
 
-    async def affords(self, messages: Sequence[Message]) -> bool:
-        left = self._limits.ledger.tokens_left()
-        if left == math.inf:
-            return True
-        line, ask = self._line(None), Ask(messages=tuple(messages))
+    async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
+        line, ask = self._line(model), Ask(messages=tuple(messages))
         await self._context.count_prompt(line, ask)
-        return 4 * self._context.prompt_bound(line, ask) <= left
+        return self._context.prompt_bound(line, ask)
+
+    def tokens_left(self) -> float:
+        return self._limits.ledger.tokens_left()
 
     def time_left(self) -> float | None:
         return self._limits.time_left()
@@ -119,6 +146,9 @@ class EngineRun:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
+        if params.stop and "stop" in given:  # both must hold: a technique's mark, and where the caller wants an end
+            own = given["stop"]
+            merged["stop"] = (*([own] if isinstance(own, str) else own), *params.stop)
         if problem.tools:
             merged["tools"] = problem.tools
         ask = Ask(
@@ -126,6 +156,7 @@ class EngineRun:
             max_tokens=given.get("max_completion_tokens", given.get("max_tokens", params.max_tokens)),
             seed=given.get("seed", self._context.seed),
             logprobs=bool(given.get("logprobs", params.logprobs)),
+            thinking=params.thinking,
             params=merged,
         )
         return Job(ask, problem, index, n)

@@ -20,6 +20,7 @@ from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
+from outthink.strategies.rescue import rescued
 from outthink.strategies.results import chosen, elected, single, with_kind
 
 
@@ -45,9 +46,10 @@ class BestOfN:
         problem = with_kind(problem)
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
         candidates: list[Candidate] = []
-        async with run.fan_out(await prompted(problem, run), params, self.n, width=self.width) as samples:
+        asked = await prompted(problem, run)
+        async with run.fan_out(asked, params, self.n, width=self.width) as samples:
             async for candidate in samples:
-                candidates.append(candidate)
+                candidates.append(await rescued(asked, candidate, run))
         candidates.sort(key=lambda found: found.index)
         stop: StopReason = run.ended_by or "exhausted"
         if len(candidates) == 1:
