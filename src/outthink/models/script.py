@@ -67,12 +67,13 @@ class Script:
         return Said(kept, logprobs, "length" if cut else "stop")
 
     def _going_on(self, messages: Sequence[Message], seed: int) -> str:
-        """What follows a beginning of its own words; after any other, the answer."""
+        """What follows a beginning of its own words; after "The answer is" the answer, after any other the whole."""
         said, prompt = text_of(messages[-1]), text_of(messages[-2])
         whole = self._text(prompt, seed)
         if whole.startswith(said):
             return whole[len(said) :]
-        return f" {self.answer(prompt) if self.is_right(prompt, seed) else 1001}."
+        answer = self.answer(prompt) if self.is_right(prompt, seed) else "1001"
+        return f" {answer}." if said.endswith(" is") else whole
 
     def _text(self, prompt: str, seed: int) -> str:
         if self.replies:
