@@ -76,7 +76,8 @@ class EngineRun:
         if left == math.inf:
             return True
         line, ask = self._line(None), Ask(messages=tuple(messages))
-        await self._context.count_prompt(line, ask)
+        with anyio.CancelScope(deadline=self._limits.deadline):
+            await self._context.count_prompt(line, ask)
         return 4 * self._context.prompt_bound(line, ask) <= left
 
     def time_left(self) -> float | None:

@@ -226,7 +226,8 @@ def _checked(base_url: str) -> yarl.URL:
     except ValueError:
         url = plain = None
     if url is None or not plain:
-        raise BadSpec(f"{base_url!r} is not a URL; write NAME@http://host:port/v1", base_url, 1)
+        shown = "what follows the name" if "@" in base_url else repr(base_url)  # which may hold a password
+        raise BadSpec(f"{shown} is not a URL; write NAME@http://host:port/v1")
     if url.raw_user is not None or url.raw_password is not None or url.raw_query_string or url.raw_fragment:
         raise BadSpec(
             f"the URL of {url.host} carries a user, a password or a query, which would show in errors and traces; "
@@ -235,13 +236,19 @@ def _checked(base_url: str) -> yarl.URL:
     return url
 
 
+def _host(url: str) -> str | None:
+    try:
+        return yarl.URL(url).host
+    except ValueError:
+        return None
+
+
 def key_for(base_url: str) -> tuple[str | None, str]:
     """The key for a server, and its variable: ``OUTTHINK_API_KEY``, or the vendor's own at its own host only.
 
     Raises `InputError` for a key that cannot be sent.
     """
-    host, own = yarl.URL(base_url).host, os.environ.get("OPENAI_BASE_URL", "")
-    vendors = host == "api.openai.com" or ("://" in own and yarl.URL(own).host == host)
+    vendors = _host(base_url) in ("api.openai.com", _host(os.environ.get("OPENAI_BASE_URL", "")))
     given = os.environ.get("OUTTHINK_API_KEY", "").strip()
     name = "OPENAI_API_KEY" if vendors and not given else "OUTTHINK_API_KEY"
     key = os.environ.get(name, "").strip()
