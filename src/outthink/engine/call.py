@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate
-from outthink.core.errors import BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
+from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role
@@ -70,7 +70,7 @@ class Caller:
         `InputError` for what no further try can mend.
         """
         self.limits.check_time()
-        landed = 0
+        landed, failed = 0, ""
 
         def count(found: Candidate) -> None:
             nonlocal landed
@@ -85,13 +85,16 @@ class Caller:
                     self.context.warn(f"{error}; asking without it")
                     if error.feature in ("n", "slots"):
                         return Outcome(job)
+                except BudgetExhausted as error:
+                    raise BudgetExhausted(f"{error}{failed}", error.reason) from error
                 except ServerError as error:
+                    failed = f"; the last call failed: {error}"
                     job = msgspec.structs.replace(job, attempts=job.attempts + 1)
                     delay = self._delay(job, error, landed)
                     if delay is None:
                         return Outcome(job, error)
                     await anyio.sleep(delay)
-        ended = self.limits.end("deadline", "the deadline came while a call was in flight")
+        ended = self.limits.end("deadline", f"the deadline came while a call was in flight{failed}")
         if not landed:
             raise ended
         return Outcome(None)

@@ -7,7 +7,7 @@ bill per choice in a stream; it is known by the ``timings`` in its replies.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from outthink.core.wire import Bill, Choice, Delta, Reply
 from outthink.models.refusals import error_object, one_line
 
 Dialect = Literal["openai", "llamacpp"]
+_Count = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]  # what JSON numbers hold exactly
 _LONGEST_LINE = 8 << 20
 """Bytes of one line of a stream; a server that sends more without an end is not sending events."""
 _LOWEST = -9999.0
@@ -33,13 +34,13 @@ class _Logprobs(msgspec.Struct):
 
 
 class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: _Count | None = None
+    reasoning_tokens: _Count | None = None
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
 
@@ -55,7 +56,7 @@ class _Usage(msgspec.Struct):
 
 
 class _Timings(msgspec.Struct):
-    predicted_n: int = 0
+    predicted_n: _Count = 0
 
 
 class _Function(msgspec.Struct, omit_defaults=True):
@@ -167,15 +168,15 @@ def _choice(choice: _Choice, where: str) -> Choice:
     )
 
 
-class _Count(msgspec.Struct):
-    input_tokens: int | None = None
-    count: int | None = None
+class _Counted(msgspec.Struct):
+    input_tokens: _Count | None = None
+    count: _Count | None = None
 
 
 def read_count(data: bytes) -> int | None:
     """The count in a tokenizer's reply (``input_tokens`` or ``count``), or None."""
     try:
-        found = msgspec.json.decode(data, type=_Count)
+        found = msgspec.json.decode(data, type=_Counted)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     count = found.count if found.input_tokens is None else found.input_tokens
