@@ -260,7 +260,7 @@ def key_for(base_url: str) -> tuple[str | None, str]:
 async def open_http(text: str, *, timeout: float | None = None, **_options: object) -> HttpModel:
     """Open ``NAME@http://host:port/v1``. ``timeout``: seconds to wait for the first byte of a reply."""
     named = _NAMED.fullmatch(text)
-    if named is None:
+    if named is None or not text.isprintable():
         raise BadSpec(f"model {text!r} does not name a server; write NAME@http://host:port/v1", text, 1)
     name, base_url = named.groups()
     _checked(base_url)
