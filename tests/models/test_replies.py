@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from outthink.core.errors import BadReply
 from outthink.core.wire import Bill
+from outthink.models.dialects import DIALECTS
 from outthink.models.replies import StreamReader, read_count, read_reply
 
 WHERE = "http://host/v1"
@@ -52,7 +53,7 @@ def test_a_reply_of_openai_is_read_with_its_bill():
         (1, "Two.", "length", None),
     ]
     assert reply.bill == Bill(19, 10, 16, 4)
-    assert dialect == "openai"
+    assert dialect is None  # nothing in a plain reply tells
 
 
 def test_llama_cpps_usage_of_one_choice_is_replaced_by_the_length_of_each_choices_logprobs():
@@ -65,7 +66,7 @@ def test_llama_cpps_usage_of_one_choice_is_replaced_by_the_length_of_each_choice
     reply, dialect = read_reply(data, WHERE, None, 2)
     assert reply.bill == Bill(30, 5)
     assert [c.tokens for c in reply.choices] == [2, 3]
-    assert dialect == "llamacpp"
+    assert dialect is DIALECTS["llamacpp"]
 
 
 def test_llama_cpps_usage_of_one_choice_is_no_bill_for_several_where_logprobs_are_missing():

@@ -61,6 +61,10 @@ class Model(Protocol):
         """The prompt's exact token count, or None where the server offers none."""
         ...
 
+    async def can_continue(self) -> bool:
+        """Whether it goes on from a beginning (`Ask.continues`); where not, it is asked to in a new turn."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections and files."""
         ...
@@ -120,7 +124,7 @@ class Run(Protocol):
         """
         ...
 
-    def can_continue(self, model: str | None = None) -> bool:
+    async def can_continue(self, model: str | None = None) -> bool:
         """Whether the model's server goes on from a given beginning, rather than starting a new turn."""
         ...
 

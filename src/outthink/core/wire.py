@@ -20,6 +20,7 @@ Feature = Literal[
     "count",
     "prefix_cache",
     "prefix",
+    "thinking",
 ]
 """What a server may lack; found out from its own answers and remembered in `Model.lacks`."""
 

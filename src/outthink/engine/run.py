@@ -68,8 +68,8 @@ class EngineRun:
         job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
         return await self._one(self._caller(model), job)
 
-    def can_continue(self, model: str | None = None) -> bool:
-        return "prefix" not in self._line(model).model.lacks
+    async def can_continue(self, model: str | None = None) -> bool:
+        return await self._line(model).model.can_continue()
 
     async def _one(self, caller: Caller, whole: Job) -> Candidate:
         """One candidate for a job of one sample."""

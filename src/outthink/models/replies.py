@@ -1,13 +1,13 @@
 """From a server's bytes to `Reply` and `Delta`, its own counting corrected where it is known to be off.
 
-llama.cpp bills one choice only in a plain reply (its ``logprobs`` list is right for each), and sends one
-bill per choice in a stream; it is known by the ``timings`` in its replies.
+Where a server bills one choice only in a plain reply (llama.cpp), its ``logprobs`` list is right for each; it is
+known by the ``timings`` in its replies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,9 +15,9 @@ from outthink.core.candidate import Finish, summarise_logprobs
 from outthink.core.errors import BadReply
 from outthink.core.problem import Message, text_of
 from outthink.core.wire import Bill, Choice, Delta, Reply
+from outthink.models.dialects import DIALECTS, Dialect
 from outthink.models.refusals import error_object, one_line
 
-Dialect = Literal["openai", "llamacpp"]
 _Count = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]  # what JSON numbers hold exactly
 _LONGEST_LINE = 8 << 20
 """Bytes of one line of a stream; a server that sends more without an end is not sending events."""
@@ -129,21 +129,32 @@ def _said(message: dict[str, Any], where: str) -> _Said:
         raise BadReply(f"{where} sent a message that cannot be read ({error})") from error
 
 
-def read_reply(data: bytes, where: str, known: Dialect | None, n: int = 1) -> tuple[Reply, Dialect]:
-    """A plain reply to a request for ``n`` choices, and the dialect it shows. Raises `BadReply`."""
+def read_reply(
+    data: bytes, where: str, known: Dialect | None, n: int = 1, said: str = ""
+) -> tuple[Reply, Dialect | None]:
+    """A plain reply to a request for ``n`` choices, and the dialect as far as it is known. Raises `BadReply`.
+
+    ``said``: the beginning it was to go on from, taken off where the server repeats it.
+    """
     body = _parse(data, where)
     if not body.choices:
         raise BadReply(f"{where} sent a reply without choices")
-    dialect: Dialect = "llamacpp" if body.timings is not None else known or "openai"
+    dialect = DIALECTS["llamacpp"] if body.timings is not None else known
     choices = _numbered([_choice(choice, where) for choice in sorted(body.choices, key=lambda c: c.index)], n)
     bill = body.usage and body.usage.bill()
-    if bill is not None and dialect == "llamacpp" and len(choices) > 1:
+    if said and dialect is not None and dialect.echoes:
+        choices = tuple(_without(choice, said) for choice in choices)
+    if bill is not None and dialect is not None and dialect.bills_choices and len(choices) > 1:
         counted = [choice.tokens for choice in choices if choice.tokens is not None]
         whole = len(counted) == len(choices)
         bill = msgspec.structs.replace(bill, completion_tokens=sum(counted)) if whole else None
     if bill is not None and len(choices) == 1:
         choices = (msgspec.structs.replace(choices[0], tokens=bill.completion_tokens),)
     return Reply(choices, bill), dialect
+
+
+def _without(choice: Choice, said: str) -> Choice:
+    return msgspec.structs.replace(choice, text=choice.text.removeprefix(said))
 
 
 def _numbered(choices: list[Choice], n: int) -> tuple[Choice, ...]:
@@ -232,14 +243,14 @@ class StreamReader:
         if not self._bills:
             return Delta(index=None)
         last = self._bills[-1]
-        if self.dialect == "llamacpp":
+        if self.dialect is not None and self.dialect.bills_choices:
             total = sum(bill.completion_tokens for bill in self._bills)
             last = msgspec.structs.replace(last, completion_tokens=total)
         return Delta(index=None, bill=last)
 
     def _event(self, body: _Body) -> Iterator[Delta]:
         if body.timings is not None:
-            self.dialect = "llamacpp"
+            self.dialect = DIALECTS["llamacpp"]
         if body.usage is not None and (bill := body.usage.bill()) is not None:
             self._bills.append(bill)
         for choice in body.choices or ():

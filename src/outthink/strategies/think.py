@@ -62,7 +62,7 @@ class Think:
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
         asked = problem if _REASONING.search(run.model) else instructed(problem, _PRIVATELY)
-        if not run.can_continue():
+        if not await run.can_continue():
             return await self._by_the_server(problem, run)
         left, longest = run.time_left(), self.max_tokens
         if run.tokens_left() != math.inf:  # the thinking is paid for twice: written once, and read for the answer
