@@ -102,6 +102,8 @@ class EmbeddedModel(HttpModel):
             await self._read(response)
 
     def _start(self) -> object:
+        if "OMP_WAIT_POLICY" not in os.environ:  # read once, when the library loads its OpenMP
+            os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
         try:
             engine = cast("_Engine", import_module("xllamacpp"))
         except ImportError as error:

@@ -68,8 +68,8 @@ class Billed:
 class FakeServer:
     """``dialect``: ``openai`` (begins a new turn after an assistant message), ``llamacpp`` (usage of one choice only in
     plain replies, ``timings``, ``n`` up to ``slots``, repeats the beginning it goes on from), ``vllm`` and ``sglang``
-    (go on when told to) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that names
-    them. ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``."""
+    (go on when told to) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that
+    names them. ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``."""
 
     script: Script = field(default_factory=Script)
     faults: Faults = field(default_factory=Faults)
