@@ -192,11 +192,11 @@ def test_json_of_any_shape_is_a_reply_or_a_bad_reply(value):
     for shape in (value, {"choices": [value]}, {"choices": [{"message": value, "delta": value}], "usage": value}):
         data = json.dumps(shape).encode()
         with contextlib.suppress(BadReply):
-            read_reply(data, WHERE, None)
+            assert read_reply(data, WHERE, None)[0].choices
         reader = StreamReader(WHERE, None)
         with contextlib.suppress(BadReply):
             list(reader.feed(b"data: " + data + b"\n\n"))
-            reader.finish()
+            assert reader.finish().index is None
 
 
 def events(*bodies, end=b"\n\n", done=False) -> bytes:
