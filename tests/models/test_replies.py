@@ -292,8 +292,6 @@ def test_a_stream_that_ends_before_its_choices_is_a_bad_reply(data):
         b'data: {"choices": [{"index": 0, "delta": {"content": 5}}]}\n\n',
         b'data: {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": "x"}]}}]}\n\n',
         b'data: {"choices": [{"index": 0, "delta": {"tool_calls": [{"function": "f"}]}}]}\n\n',
-        b'data: {"choices": [{"index": 9, "delta": {"content": "a"}}]}\n\n',
-        b'data: {"choices": [{"index": -1, "delta": {"content": "a"}}]}\n\n',
         b'data: {"error": {"message": "out of memory", "code": 500}}\n\n',
         b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
         b"data: " + DEEP + b"\n\n",
@@ -304,6 +302,12 @@ def test_a_stream_that_ends_before_its_choices_is_a_bad_reply(data):
 def test_an_event_that_cannot_be_read_is_a_bad_reply(data):
     with pytest.raises(BadReply, match=WHERE):
         read(data, n=2)
+
+
+@pytest.mark.parametrize("number", [-1, 2, 9])
+def test_a_choice_that_was_not_asked_for_is_a_bad_reply(number):
+    with pytest.raises(BadReply, match=f"sent choice {number} of the 2 it was asked for"):
+        read(events(piece("a", number, finish="stop"), done=True), n=2)
 
 
 def test_a_choice_that_has_ended_stays_ended():
