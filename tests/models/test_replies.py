@@ -193,11 +193,11 @@ def test_json_of_any_shape_is_a_reply_or_a_bad_reply(value):
     for shape in (value, {"choices": [value]}, {"choices": [{"message": value, "delta": value}], "usage": value}):
         data = json.dumps(shape).encode()
         with contextlib.suppress(BadReply):
-            read_reply(data, WHERE, None)
+            assert read_reply(data, WHERE, None)[0].choices
         reader = StreamReader(WHERE, None)
         with contextlib.suppress(BadReply):
             list(reader.feed(b"data: " + data + b"\n\n"))
-            reader.finish()
+            assert reader.finish().index is None
 
 
 def events(*bodies, end=b"\n\n", done=False) -> bytes:
@@ -293,8 +293,6 @@ def test_a_stream_that_ends_before_its_choices_is_a_bad_reply(data):
         b'data: {"choices": [{"index": 0, "delta": {"content": 5}}]}\n\n',
         b'data: {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": "x"}]}}]}\n\n',
         b'data: {"choices": [{"index": 0, "delta": {"tool_calls": [{"function": "f"}]}}]}\n\n',
-        b'data: {"choices": [{"index": 9, "delta": {"content": "a"}}]}\n\n',
-        b'data: {"choices": [{"index": -1, "delta": {"content": "a"}}]}\n\n',
         b'data: {"error": {"message": "out of memory", "code": 500}}\n\n',
         b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
         b"data: " + DEEP + b"\n\n",
@@ -305,6 +303,12 @@ def test_a_stream_that_ends_before_its_choices_is_a_bad_reply(data):
 def test_an_event_that_cannot_be_read_is_a_bad_reply(data):
     with pytest.raises(BadReply, match=WHERE):
         read(data, n=2)
+
+
+@pytest.mark.parametrize("number", [-1, 2, 9])
+def test_a_choice_that_was_not_asked_for_is_a_bad_reply(number):
+    with pytest.raises(BadReply, match=f"sent choice {number} of the 2 it was asked for"):
+        read(events(piece("a", number, finish="stop"), done=True), n=2)
 
 
 def test_a_choice_that_has_ended_stays_ended():

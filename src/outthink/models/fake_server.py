@@ -111,6 +111,8 @@ class FakeServer:
             yield self
         finally:
             await runner.cleanup()
+            for _ in range(3):  # connections that were dropped are closed in the loop's next turns
+                await asyncio.sleep(0)
 
     async def _models(self, request: web.Request) -> web.Response:
         owner = {"llamacpp": "llamacpp", "ollama": "library", "vllm": "vllm", "sglang": "sglang"}
