@@ -14,13 +14,13 @@ import msgspec
 
 from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
-from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
+from outthink.core.events import CallFailed, CallSettled, CallStarted, Grew, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role
-from outthink.core.wire import Ask, Reply
+from outthink.core.wire import Ask, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
-from outthink.engine.partial import Growing, candidate, with_tokens
+from outthink.engine.partial import Growing, candidate, entries, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 
 ATTEMPTS = 6
@@ -32,17 +32,21 @@ Land = Callable[[Candidate], None]
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries."""
+    """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries.
+
+    ``live``: streamed, each piece put on record as it comes.
+    """
 
     ask: Ask
     problem: Problem
     index: int
     n: int
     attempts: int = 0
+    live: bool = False
 
     def part(self, start: int, n: int) -> Job:
         """A part of it, as a job of its own."""
-        return Job(self.ask, self.problem, self.index + start, n, self.attempts)
+        return Job(self.ask, self.problem, self.index + start, n, self.attempts, self.live)
 
     def halves(self) -> tuple[Job, Job]:
         return self.part(0, self.n // 2), self.part(self.n // 2, self.n - self.n // 2)
@@ -113,7 +117,7 @@ class Caller:
         if bounded:
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
-        streaming = self.limits.timed and "stream" not in line.model.lacks
+        streaming = (self.limits.timed or job.live) and "stream" not in line.model.lacks
         want = Want(
             prompt,
             job.n,
@@ -265,6 +269,8 @@ class Flight:
                         continue
                     grown = self._grown.get(delta.index) or self._grown.setdefault(delta.index, Growing(delta.index))
                     grown.add(delta)
+                    if self._job.live:
+                        self._show(delta.index, delta)
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
                         self._add_grown(grown)
@@ -272,8 +278,24 @@ class Flight:
                         break
         except ServerError as error:
             self._ending.error = error
+            if self._job.live and self._grown:
+                error.retryable = False  # its beginning has been shown, and another try would say something else
             raise
         self._answer_for(len(self._grown))
+
+    def _show(self, choice: int, delta: Delta) -> None:
+        """Put a piece of a live sample on record."""
+        piece: dict[str, object] = {
+            "content": delta.text,
+            "reasoning_content": delta.reasoning,
+            "tool_calls": delta.tool_calls,
+            **delta.extra,
+        }
+        held = {name: value for name, value in piece.items() if value}
+        wanted = delta.raw_logprobs and self._job.problem.params.get("logprobs")
+        if held or wanted:
+            logprobs = entries([delta.raw_logprobs]) if wanted else None
+            self._caller.context.log.emit(Grew(index=self._job.index + choice, delta=held, logprobs=logprobs))
 
     def _covered(self) -> bool:
         """Keep the hold ahead of a growing reply; False when no more can be held and it must be cut."""

@@ -21,7 +21,7 @@ from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
 
-_OWN = ("n", "seed", "stream", "stream_options", "max_tokens", "max_completion_tokens", "logprobs")
+_OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 """Caller's parameters that the engine itself carries out."""
 
 
@@ -42,10 +42,11 @@ class EngineRun:
         *,
         index: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> Candidate:
         caller = self._caller(model)
         found: list[Candidate] = []
-        job: Job | None = self._job(problem, params, index, 1)
+        job: Job | None = self._job(problem, params, index, 1, final)
         while job is not None and not found:
             outcome = await caller.place(job, found.append)
             if outcome.error is not None and not found:
@@ -62,8 +63,9 @@ class EngineRun:
         width: int = 8,
         first: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n), width)
+        return open_fan(self._caller(model), self._job(problem, params, first, n, final), width)
 
     @asynccontextmanager
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
@@ -96,7 +98,7 @@ class EngineRun:
     def _caller(self, model: str | None) -> Caller:
         return Caller(self._context, self._limits, self._line(model))
 
-    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int) -> Job:
+    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, final: bool) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
@@ -109,7 +111,7 @@ class EngineRun:
             logprobs=bool(given.get("logprobs", params.logprobs)),
             params=merged,
         )
-        return Job(ask, problem, index, n)
+        return Job(ask, problem, index, n, live=final and self._context.live)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from outthink.core.errors import BadSpec
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.prompts import SHOTS, few_shot, zero_shot
-from outthink.strategies.results import single, with_kind
+from outthink.strategies.results import asked_for, single, with_kind
 
 SHORT_DEADLINE = 30.0
 """Seconds left under which a prompt carries two worked examples instead of four: reading takes time too."""
@@ -58,5 +58,6 @@ class ChainOfThought:
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
-        candidate = await run.sample(await prompted(with_kind(problem), run, self.shots), params)
+        asked_for(problem, most=1)
+        candidate = await run.sample(await prompted(with_kind(problem), run, self.shots), params, final=True)
         return single(candidate, run)
