@@ -43,9 +43,7 @@ class Line:
 class RunContext:
     """The shared state of a run and its children: log, deadline, prompts, candidates."""
 
-    def __init__(
-        self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, live: bool = False
-    ) -> None:
+    def __init__(self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, live: bool = False) -> None:
         self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
         self.candidates: list[Candidate] = []
         self.calls = 0

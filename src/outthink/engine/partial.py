@@ -76,7 +76,7 @@ def merged(known: Any, more: Any) -> Any:
         return known + more
     if isinstance(known, list) and isinstance(more, list):
         return [*cast("list[Any]", known), *cast("list[Any]", more)]
-    return known if more is None else more
+    return cast("Any", known) if more is None else more
 
 
 class _Sent(msgspec.Struct):
