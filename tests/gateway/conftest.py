@@ -43,14 +43,18 @@ def open_gateway():
 
     @asynccontextmanager
     async def block(upstream, *, concurrency=64, key="any bearer", **settings):
-        base = getattr(upstream, "base_url", None)
-        own = HttpModel("fake", base, timeouts=Timeouts(first_byte=5.0, between=5.0)) if base else upstream
+        own = upstream
+        if not hasattr(upstream, "complete"):
+            own = HttpModel("fake", upstream.base_url, timeouts=Timeouts(first_byte=5.0, between=5.0))
         async with Engine(own, concurrency=concurrency) as engine:
             with bound("127.0.0.1", 0) as listener:
                 gateway = Gateway(engine, await opened(engine, [engine.model]), **settings)
+                http = openai.DefaultAsyncHttpxClient(verify=False)  # loading certificates takes longest of all
                 async with (
                     serving(application(gateway), listener),
-                    openai.AsyncOpenAI(base_url=base_url(listener), api_key=key, max_retries=0) as client,
+                    openai.AsyncOpenAI(
+                        base_url=base_url(listener), api_key=key, max_retries=0, http_client=http
+                    ) as client,
                 ):
                     yield Open(client, base_url(listener), gateway)
 

@@ -225,9 +225,7 @@ async def test_the_gateways_books_are_the_servers(open_gateway):
 def candidate(index, text, key=None, finish="stop", tokens=10):
     answer = None if key is None else Answer(key, "number", key)
     message = {"role": "assistant", "content": text}
-    return Candidate(
-        index=index, message=message, text=text, finish=finish, tokens=tokens, model="fake", answer=answer
-    )
+    return Candidate(index=index, message=message, text=text, finish=finish, tokens=tokens, model="fake", answer=answer)
 
 
 def test_ranking_fills_from_the_winning_class_and_leaves_out_what_was_cut():

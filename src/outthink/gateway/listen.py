@@ -34,9 +34,11 @@ def bound(host: str, port: int) -> socket.socket:
             "use 127.0.0.1, ::1 or localhost"
         )
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise InputError(f"{host}:{port} cannot be listened on ({error.strerror}); try another --port") from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each reply waits 40 ms for an ACK
+    return listener
 
 
 def base_url(listener: socket.socket) -> str:

@@ -1,0 +1,77 @@
+"""``outthink serve`` as a user runs it: a process, its two lines, and its end."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import openai
+import pytest
+
+from outthink.cli import app
+
+
+@pytest.fixture
+def start():
+    processes = []
+
+    def begin(*arguments, **options):
+        command = [sys.executable, "-m", "outthink", "serve", *arguments]
+        processes.append(
+            subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+        )
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_says_where_and_ends_when_told(start, how):
+    process = start("--port", "0", "--model", "fake:accuracy=1", "--strategy", "self-consistency(n=4)")
+    line = process.stderr.readline()
+    assert line.startswith("outthink: serving fake at http://127.0.0.1:")
+    assert "any bearer is accepted, from this machine only" in process.stderr.readline()
+    with openai.OpenAI(base_url=line.split()[-1], api_key="any") as client:
+        messages = [{"role": "user", "content": "How many days are there in 7 weeks?"}]
+        reply = client.chat.completions.create(model="fake", messages=messages)
+    assert reply.outthink["strategy"] == "self-consistency(n=4)"
+    process.send_signal(how)
+    out, told = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "")
+    assert told == f"outthink: served 1 runs, {reply.usage.total_tokens} tokens\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--host", "0.0.0.0"), "not a loopback address"),
+        (("--strategy", "cott"), "did you mean 'cot'"),
+        (("--model", "no-such-model"), "no-such-model"),
+        (("--model", "fake", "--model", "fake:accuracy=1"), "same name"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line_and_status_2(start, arguments, told):
+    process = start("--port", "0", *arguments)
+    out, said = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert told in said
+    assert said.count("\n") == 1
+
+
+def test_without_the_extra_it_says_what_to_install(start, tmp_path):
+    (tmp_path / "starlette.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'starlette'\", name='starlette')"
+    )
+    process = start("--port", "0", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 2
+    assert said == "outthink: the gateway needs starlette; run: pip install 'outthink[server]'\n"
+
+
+def test_naming_the_command_loads_no_server():
+    code = "import sys; from outthink.cli import app; app('serve'); print({'starlette', 'uvicorn'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+    assert app("serve")
