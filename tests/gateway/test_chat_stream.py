@@ -96,8 +96,9 @@ async def test_usage_is_sent_only_where_asked_for(open_gateway):
 
 
 @pytest.mark.parametrize("strategy", ["direct", "self-consistency(n=4)"])
-async def test_the_clients_accumulator_puts_several_choices_together(open_gateway, strategy):
-    server = FakeServer(SCRIPT)
+@pytest.mark.parametrize("settings", [{}, {"refuses": frozenset({"n"})}, {"dialect": "ollama"}], ids=str)
+async def test_the_clients_accumulator_puts_several_choices_together(open_gateway, strategy, settings):
+    server = FakeServer(SCRIPT, **settings)
     asked = {"model": f"fake+{strategy}", **QUESTION, "n": 3, "seed": 11}
     async with server.serve(), open_gateway(server) as gate:
         plain = await gate.client.chat.completions.create(**asked)
@@ -193,9 +194,13 @@ async def test_a_stream_cut_upstream_ends_in_an_error_event_and_is_not_begun_ane
     server = recorded(deltas=[{"content": "Once"}, {"content": " upon"}], broken=b"data: {broken\n\n")
     async with server.serve(), open_gateway(server) as gate:
         said = []
-        with pytest.raises(openai.APIError, match="cannot be read") as caught:
+
+        async def read():
             async for chunk in await gate.client.chat.completions.create(model="fake", **HELLO, stream=True):
                 said.append(chunk.choices[0].delta.content)
+
+        with pytest.raises(openai.APIError, match="cannot be read") as caught:
+            await read()
     assert "".join(said) == "Once upon"
     assert caught.value.body["type"] == "server_error"
     assert len(server.bodies) == 1

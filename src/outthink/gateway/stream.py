@@ -50,18 +50,18 @@ class Chunks:
     def end(self, result: Result, events: Sequence[Event]) -> Iterator[Chunk]:
         """What is left to say: the answer unless it has been shown already, then finish reasons and usage."""
         if self._live:
-            shown = [found for found in result.candidates if found.index < self._opened]
+            shown = {found.index: found for found in result.candidates if found.index < self._opened}
         else:
-            shown = ranked(result, self._request.n)
-            for index, found in enumerate(shown):
+            shown = dict(enumerate(ranked(result, self._request.n)))
+            for index, found in shown.items():
                 yield from self._open(index)
                 yield self._whole(index, found)
-        for index, found in enumerate(shown):
-            last = index == len(shown) - 1
-            more = {"outthink": thought(result, self._request, events)} if last else {}
-            yield self._chunk(found.index if self._live else index, {}, finish_reason(found)) | more
+        for index in range(self._opened):
+            more = {"outthink": thought(result, self._request, events)} if index == self._opened - 1 else {}
+            reason = finish_reason(shown[index]) if index in shown else "length"  # lost on its way
+            yield self._chunk(index, {}, reason) | more
         if self._request.include_usage:
-            yield self._base() | {"choices": [], "usage": usage_of(result, shown)}
+            yield self._base() | {"choices": [], "usage": usage_of(result, list(shown.values()))}
 
     def _open(self, index: int) -> Iterator[Chunk]:
         while self._opened <= index:
