@@ -194,6 +194,16 @@ async def test_n_of_a_vote_are_distinct_answers_the_winner_first(open_gateway):
     assert said == [f"So the answer is {value}." for value in (5, 7, 9, 5)]
 
 
+async def test_a_vote_decided_early_still_gives_n_answers(open_gateway):
+    server = FakeServer(Script(accuracy=1.0, answers={"7 weeks": "49"}))
+    async with server.serve(), open_gateway(server) as gate:
+        for n, bought in ((1, 6), (8, 8)):  # five of eight decide, in waves of two
+            ask = gate.client.chat.completions.create
+            reply = await ask(model="fake+self-consistency(n=8, width=2)", **ASK, n=n)
+            assert len(reply.choices) == n
+            assert reply.outthink["votes"] == {"49": bought}
+
+
 async def test_open_text_gives_n_texts_for_n_calls_worth(open_gateway):
     server = FakeServer(Script(replies=["one", "two", "three"]))
     async with server.serve(), open_gateway(server) as gate:
