@@ -46,4 +46,5 @@ def _own_home(tmp_path_factory, monkeypatch) -> None:
         monkeypatch.delenv(f"OUTTHINK_{name}", raising=False)
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OUTTHINK_CACHE", "off")  # tests that are about the cache turn it on
     monkeypatch.setenv("OUTTHINK_HOME", str(tmp_path_factory.mktemp("home")))

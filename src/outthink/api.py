@@ -20,10 +20,12 @@ from outthink.core.events import RunEnded, RunStarted
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
-from outthink.engine.context import Limits, Line, RunContext
+from outthink.engine.cache import SampleCache
+from outthink.engine.context import Limits, Line, RunContext, Services
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
 from outthink.engine.run import EngineRun
+from outthink.models.paths import cache_file
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
@@ -33,17 +35,25 @@ class Engine:
 
     ``model``: the default, by its text or as an object of your own (else ``OUTTHINK_MODEL``, else the small
     catalog model). ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
-    ``timeout``: seconds to wait for the first byte of a reply.
+    ``timeout``: seconds to wait for the first byte of a reply. ``cache``: use samples that were bought before
+    (``OUTTHINK_CACHE=off`` turns it off everywhere).
     """
 
     def __init__(
-        self, model: str | Model | None = None, *, concurrency: int = 64, timeout: float | None = None
+        self,
+        model: str | Model | None = None,
+        *,
+        concurrency: int = 64,
+        timeout: float | None = None,
+        cache: bool = True,
     ) -> None:
         if concurrency < 1:
             raise InputError(f"concurrency takes a whole number above 0, not {concurrency}")
         if timeout is not None and timeout <= 0:
             raise InputError(f"the timeout takes seconds above 0, not {timeout:g}")
         self._concurrency, self._timeout = concurrency, timeout
+        on = cache and os.environ.get("OUTTHINK_CACHE", "on").lower() not in ("off", "0", "false", "no")
+        self._cache = SampleCache(cache_file()) if on else None
         self._lines: dict[str, Line] = {}
         if model is not None and not isinstance(model, str):
             self._lines[model.name] = Line(model, concurrency)
@@ -61,6 +71,8 @@ class Engine:
         with anyio.CancelScope(shield=True):
             for line in lines.values():
                 await line.model.aclose()
+        if self._cache is not None:
+            self._cache.close()
 
     async def line(self, model: str | None = None) -> Line:
         """A model by its text, opened at its first use."""
@@ -106,7 +118,10 @@ class Engine:
                 f"a usd budget needs the price of {line.model.name}, which is not known; "
                 "limit tokens instead (for example tokens=4000)"
             )
-        context = RunContext({line.model.name: line}, line.model.name, log, 0 if seed is None else seed, live)
+        services = Services(self._cache, plugins.best_verifier)
+        context = RunContext(
+            {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
+        )
         ledger = Ledger(limits)
         run = EngineRun(context, Limits(ledger, log, deadline))
         return await _recorded(problem, technique, text, limits, run, context, ledger)
@@ -151,7 +166,7 @@ async def _recorded(
         candidates=tuple(sorted(context.candidates, key=lambda found: found.index)),
         usage=usage,
         by_role=dict(ledger.by_role),
-        billed=usage,
+        billed=msgspec.structs.replace(ledger.billed, seconds=usage.seconds),
         strategy=text,
         model=context.default,
         run_id=run_id,

@@ -1,7 +1,8 @@
 """Names to objects, through entry points; the built-ins are declared the same way (see pyproject.toml).
 
-Groups: ``outthink.strategies`` (a frozen dataclass with ``solve``) and ``outthink.models`` (an async function
-that opens a model text). A plugin that cannot be imported is an error only when it is asked for.
+Groups: ``outthink.strategies`` (a frozen dataclass with ``solve``), ``outthink.verifiers`` (one with ``score``) and
+``outthink.models`` (an async function that opens a model text). A plugin that cannot be imported is an error only
+when it is asked for.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from outthink.core.errors import BadSpec, InputError, UnknownName
-from outthink.core.protocols import Model, Strategy
+from outthink.core.problem import Problem
+from outthink.core.protocols import Model, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
 
 ModelOpener = Callable[..., Awaitable[Model]]
+_STRATEGIES, _VERIFIERS = "outthink.strategies", "outthink.verifiers"
+_GROUPS: dict[Any, str] = {Strategy: _STRATEGIES, Verifier: _VERIFIERS}
+_NOUNS = {_STRATEGIES: "strategy", _VERIFIERS: "verifier"}
 
 
 @cache
@@ -47,12 +52,23 @@ def _load(group: str, name: str) -> Any:
 
 def strategy(text: str) -> Strategy:
     """The strategy an expression names. Raises `BadSpec` or `UnknownName`."""
-    return _build(parse(text), text)
+    return cast("Strategy", _build(parse(text), text, _STRATEGIES))
+
+
+def verifier(text: str) -> Verifier:
+    """The verifier an expression names. Raises `BadSpec` or `UnknownName`."""
+    return cast("Verifier", _build(parse(text), text, _VERIFIERS))
+
+
+def best_verifier(problem: Problem) -> Verifier:
+    """The best verifier there is for a problem without more than the problem itself."""
+    del problem  # tests will be the first choice where there are any
+    return verifier("confidence")
 
 
 def strategy_text(text: str) -> str:
     """An expression as written, its arguments in the technique's own order and none added."""
-    return str(_ordered(parse(text)))
+    return str(_ordered(parse(text), _STRATEGIES))
 
 
 def model_opener(text: str) -> ModelOpener:
@@ -78,7 +94,7 @@ class Parameter:
 
 @dataclasses.dataclass(frozen=True)
 class StrategyInfo:
-    """What ``outthink strategies`` lists of one strategy."""
+    """What ``outthink strategies`` lists of one strategy or verifier."""
 
     name: str
     summary: str
@@ -87,11 +103,11 @@ class StrategyInfo:
     paper: str
 
 
-def describe() -> list[StrategyInfo]:
-    """Every registered strategy that can be loaded, by name."""
+def describe(group: str = _STRATEGIES) -> list[StrategyInfo]:
+    """Every registered strategy (or verifier, by ``group``), by name."""
     infos: list[StrategyInfo] = []
-    for name in sorted(_entries("outthink.strategies")):
-        kind = _load("outthink.strategies", name)
+    for name in sorted(_entries(group)):
+        kind = _load(group, name)
         parameters = tuple(
             Parameter(f.name, str(f.type), _default(f), _default(f) is dataclasses.MISSING) for f in _fields(kind)
         )
@@ -100,31 +116,31 @@ def describe() -> list[StrategyInfo]:
     return infos
 
 
-def _build(call: Call, text: str) -> Strategy:
-    kind = _class_of(call, text)
+def _build(call: Call, text: str, group: str) -> object:
+    kind = _class_of(call, group)
     fields = _fields(kind)
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
-    for name, value in _bound(call, text):
+    for name, value in _bound(call, text, group):
         values[name] = _converted(value, hints[name], f"{call.name}: {name}", text, call.column)
     missing = [f.name for f in fields if f.name not in values and _default(f) is dataclasses.MISSING]
     if missing:
         raise BadSpec(f"{call.name} needs {', '.join(missing)}; it takes {_listing(fields)}", text, call.column)
-    return cast("Strategy", kind(**values))
+    return kind(**values)
 
 
-def _class_of(call: Call, text: str) -> Any:
-    known = sorted(_entries("outthink.strategies"))
+def _class_of(call: Call, group: str) -> Any:
+    known = sorted(_entries(group))
     if call.name not in known:
         near = difflib.get_close_matches(call.name, known, 1)
         meant = f"did you mean {near[0]!r}? " if near else ""
-        raise UnknownName(f"strategy {call.name!r} does not exist; {meant}Known: {', '.join(known)}", known)
-    return _load("outthink.strategies", call.name)
+        raise UnknownName(f"{_NOUNS[group]} {call.name!r} does not exist; {meant}Known: {', '.join(known)}", known)
+    return _load(group, call.name)
 
 
-def _bound(call: Call, text: str) -> list[tuple[str, Value]]:
+def _bound(call: Call, text: str, group: str) -> list[tuple[str, Value]]:
     """Arguments by parameter name, in the technique's own order."""
-    fields = _fields(_class_of(call, text))
+    fields = _fields(_class_of(call, group))
     names = [f.name for f in fields]
     if len(call.args) > len(names):
         raise BadSpec(
@@ -146,39 +162,46 @@ def _bound(call: Call, text: str) -> list[tuple[str, Value]]:
     return [(name, values[name]) for name in names if name in values]
 
 
-def _ordered(call: Call) -> Call:
-    fields = {f.name: f for f in _fields(_class_of(call, ""))}
+def _ordered(call: Call, group: str) -> Call:
+    hints = get_type_hints(_class_of(call, group))
     args: list[Value] = []
     kwargs: list[tuple[str, Value]] = []
-    for name, value in _bound(call, ""):
-        if isinstance(value, Call) and fields[name].type in ("Strategy", Strategy):
-            nested = _ordered(value)
-            if not kwargs:
-                args.append(nested)
+    for name, value in _bound(call, "", group):
+        inner = next((_GROUPS[option] for option in _options(hints[name]) if option in _GROUPS), None)
+        if isinstance(value, Call) and inner is not None:
+            value = _ordered(value, inner)
+            if inner == _STRATEGIES and not kwargs:
+                args.append(value)
                 continue
-            value = nested
         kwargs.append((name, value))
     return Call(call.name, tuple(args), tuple(kwargs), call.column)
 
 
 def _converted(value: Value, wanted: Any, where: str, text: str, column: int) -> Any:
     """A value as its parameter's type; raises `BadSpec` naming both."""
-    choices: tuple[Any, ...] = get_args(wanted) if get_origin(wanted) not in (None, tuple) else (wanted,)
-    for option in choices:
+    for option in (choices := _options(wanted)):
         if option in (type(None), None) and value is None:
             return None
-        if option is Strategy and isinstance(value, Call):
-            return _build(value, text)
+        if option in _GROUPS and isinstance(value, Call):
+            return _build(value, text, _GROUPS[option])
         if option is str and (isinstance(value, str) or (isinstance(value, Call) and not value.args)):
             return value if isinstance(value, str) else value.name
         if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value)
         if option in (int, bool) and type(value) is option:
             return value
+        if isinstance(option, str) and (value.name if isinstance(value, Call) else value) == option:
+            return option  # one of the texts of a Literal
         if get_origin(option) is tuple and isinstance(value, tuple):
             return tuple(_converted(item, get_args(option)[0], where, text, column) for item in value)
-    names = " or ".join(getattr(option, "__name__", str(option)) for option in choices if option is not type(None))
+    named = (_NOUNS.get(_GROUPS.get(option, "")) or getattr(option, "__name__", str(option)) for option in choices)
+    names = " or ".join(name for name in named if name != "NoneType")
     raise BadSpec(f"{where} takes {names}, not {value if isinstance(value, Call) else repr(value)}", text, column)
+
+
+def _options(wanted: Any) -> tuple[Any, ...]:
+    """The types (or texts) that a parameter may take."""
+    return get_args(wanted) if get_origin(wanted) not in (None, tuple) else (wanted,)
 
 
 def _fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:

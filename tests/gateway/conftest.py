@@ -46,7 +46,7 @@ def open_gateway():
         own = upstream
         if not hasattr(upstream, "complete"):
             own = HttpModel("fake", upstream.base_url, timeouts=Timeouts(first_byte=5.0, between=5.0))
-        async with Engine(own, concurrency=concurrency) as engine:
+        async with Engine(own, concurrency=concurrency, cache=False) as engine:
             with bound("127.0.0.1", 0) as listener:
                 gateway = Gateway(engine, await opened(engine, [engine.model]), **settings)
                 http = openai.DefaultAsyncHttpxClient(verify=False)  # loading certificates takes longest of all

@@ -24,7 +24,7 @@ SCRIPT = Script(accuracy=0.8, answers={"7 weeks": "49"})
 
 async def until(true, seconds=5.0):
     with anyio.fail_after(seconds):
-        while not true():  # noqa: ASYNC110 - the other side's books have no event to wait for
+        while not true():
             await anyio.sleep(0.005)
 
 

@@ -26,6 +26,10 @@ class Votes:
         ranked = self._ranked()
         return {_first(found).answer.text: len(found) for found in ranked}  # pyright: ignore[reportOptionalMemberAccess]
 
+    def classes(self) -> list[list[Candidate]]:
+        """The candidates that answered, grouped by equivalent answers, the largest group first."""
+        return self._ranked()
+
     def leader(self) -> Candidate | None:
         """The winning class's first candidate by index.
 

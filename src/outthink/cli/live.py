@@ -133,6 +133,8 @@ def summary(result: Result) -> str:
         f"{estimated}{used.tokens} tokens ({used.prompt_tokens} prompt + {used.completion_tokens} new) "
         f"in {used.calls} call{'s' if used.calls != 1 else ''}"
     )
+    if cached := sum(found.cached for found in result.candidates):
+        parts.append(f"{cached} sample{'s' if cached != 1 else ''} from the cache")
     if used.usd:
         parts.append(f"${used.usd:.4f}")
     parts.append(f"{used.seconds:.1f} s")

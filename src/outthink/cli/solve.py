@@ -45,13 +45,13 @@ def solve(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
     concurrency: int = typer.Option(64, "--concurrency", help="Calls in flight at one server."),
-    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew (this version keeps no cache)."),
+    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew."),
     debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
 ) -> None:
     """Answer a question."""
-    del no_cache, debug  # the first is what happens anyway, the second is read at the edge
+    del debug  # read at the edge
     problem = _problem(question, answer, context)
-    ask = partial(_ask, problem, model, strategy, budget, seed, trace, as_json, timeout, concurrency)
+    ask = partial(_ask, problem, model, strategy, budget, seed, trace, as_json, timeout, concurrency, not no_cache)
     raise typer.Exit(anyio.run(ask))
 
 
@@ -83,6 +83,7 @@ async def _ask(
     as_json: bool,
     timeout: float | None,
     concurrency: int,
+    cache: bool,
 ) -> int:
     """Solve under signals and a live view; returns the exit status."""
     results: list[Result] = []
@@ -95,7 +96,7 @@ async def _ask(
 
         file = None if trace is None else TraceFile(trace)
         try:
-            async with Engine(model, concurrency=concurrency, timeout=timeout) as engine:
+            async with Engine(model, concurrency=concurrency, timeout=timeout, cache=cache) as engine:
                 result = await engine.solve(
                     problem,
                     strategy=strategy,

@@ -42,11 +42,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 class LogprobSummary(msgspec.Struct, frozen=True):
     """Natural log probabilities of a text's tokens: the mean, the lowest mean over a sliding group of
-    ``GROUP`` tokens, and the mean of the last group."""
+    ``GROUP`` tokens, and the mean of the last group. ``certainty``: where the k likeliest tokens at each place are
+    known, minus their mean log probability, averaged over places (nats; higher is surer)."""
 
     mean: float
     low: float
     tail: float
+    certainty: float | None = None
 
 
 GROUP = 32
@@ -70,7 +72,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a model said.
 
     ``message`` is the assistant message as it would be returned; ``tokens`` counts this choice's new
-    tokens; ``index`` names the sample within its run; ``cached`` marks what was not bought anew;
+    tokens; ``index`` names the sample within its run; ``cached`` marks what was not bought anew. One that goes on from
+    another's words (``origin`` ``continue``) holds the whole text, keeps the index, and names it as ``parent``.
     ``token_logprobs`` are the tokens' entries as the server sent them, kept only where the caller asked.
     """
 
@@ -96,13 +99,34 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             "answer": self.answer and self.answer.text,
             "text": self.text,
             "finish": self.finish,
+            "origin": self.origin,
             "tokens": self.tokens,
             "scores": self.scores,
             "cached": self.cached,
         }
 
 
-ConfidenceSource = Literal["vote_share", "token_probability", "calibrated"]
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verifier makes of one candidate.
+
+    ``value``: the calibrated probability in [0, 1] that it is right; None until the verifier is calibrated, or when
+    it cannot tell. ``raw``: the verifier's own measure, higher is better, None when it cannot tell. ``steps``: the
+    measure of each step, for those that look at steps. ``critique``: what is wrong, in words.
+    """
+
+    verifier: str
+    raw: float | None = None
+    value: float | None = None
+    steps: tuple[float | None, ...] = ()
+    critique: str | None = None
+
+    @property
+    def worth(self) -> float | None:
+        """The probability where it is calibrated, else the raw measure; None for "cannot tell"."""
+        return self.raw if self.value is None else self.value
+
+
+ConfidenceSource = Literal["vote_share", "weighted_share", "token_probability", "score", "calibrated"]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,6 +60,17 @@ class CallSettled(EventBase):
     held: Cost
 
 
+class Recalled(EventBase):
+    """Samples that an earlier run bought are used again: counted and charged like new ones, but not billed."""
+
+    role: Role
+    prompt: int
+    indexes: tuple[int, ...]
+    usage: Usage
+    charged: Cost
+    held: Cost
+
+
 class CallFailed(EventBase):
     """A request failed. ``retry_in``: seconds until it is tried again, None if it is not."""
 
@@ -89,6 +100,13 @@ class Voted(EventBase):
     votes: dict[str, int]
     seen: int
     n: int
+
+
+class Scored(EventBase):
+    """A verifier looked at candidates (by index); None where it could not tell."""
+
+    verifier: str
+    scores: dict[int, float | None]
 
 
 class Warned(EventBase):
@@ -128,10 +146,12 @@ Event = (
     | Prompted
     | CallStarted
     | CallSettled
+    | Recalled
     | CallFailed
     | Grew
     | Sampled
     | Voted
+    | Scored
     | Warned
     | Overdraft
     | LimitReached

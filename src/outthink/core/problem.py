@@ -31,6 +31,7 @@ class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to sample. None leaves the choice to the server; a caller's own value (`Problem.params`) wins.
 
     ``max_tokens`` counts new tokens of one choice; ``logprobs`` asks for the tokens' log probabilities.
+    ``thinking``: at most so many tokens of a reasoning model's own thinking, as near as its server can be told.
     """
 
     temperature: float | None = None
@@ -38,6 +39,7 @@ class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+    thinking: int | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

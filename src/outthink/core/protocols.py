@@ -1,4 +1,4 @@
-"""The extension points, on one page: `Model`, `Strategy`, and the `Run` a strategy asks for everything.
+"""The extension points, on one page: `Model`, `Strategy`, `Verifier`, and the `Run` they ask for everything.
 
 A strategy is a frozen configuration with one method::
 
@@ -8,6 +8,13 @@ A strategy is a frozen configuration with one method::
             first = await run.sample(problem)
             second = await run.sample(problem, index=1)
             return single(max(first, second, key=lambda c: len(c.text)), run)
+
+A verifier is another, which says what candidates are worth::
+
+    @dataclass(frozen=True, slots=True)
+    class Brevity:
+        async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
+            return [Score(verifier="brevity", raw=1 / (1 + len(c.text))) for c in candidates]
 """
 
 from __future__ import annotations
@@ -16,7 +23,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
-from outthink.core.candidate import Candidate, Result
+from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.usage import Budget
@@ -28,9 +35,10 @@ EndedBy = Literal["budget", "deadline"]
 class Model(Protocol):
     """Where text comes from. Raises only `outthink.core.errors`; keeps no state of any run.
 
-    ``name`` is the public id, ``source`` the identity (name at base URL, or file digest). ``slots``: the
-    choices it can work on at once, None for no limit of its own. ``parameters``: how many weights, where
-    known. ``lacks`` starts with what is known to be missing and grows as the server's answers tell.
+    ``name`` is the public id, ``source`` the identity (name at base URL, or file digest) that samples are cached
+    under; empty: they are not. ``slots``: the choices it can work on at once, None for no limit of its own.
+    ``parameters``: how many weights, where known. ``lacks`` starts with what is known to be missing and grows
+    as the server's answers tell.
     """
 
     name: str
@@ -76,6 +84,11 @@ class Run(Protocol):
     @property
     def ended_by(self) -> EndedBy | None: ...
 
+    @property
+    def model(self) -> str:
+        """The name of the model that is asked when none is named."""
+        ...
+
     async def sample(
         self,
         problem: Problem,
@@ -90,6 +103,27 @@ class Run(Protocol):
         ``final``: whatever it says is the answer, so that a live run may show it while it grows.
         Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
         """
+        ...
+
+    async def continue_(
+        self,
+        problem: Problem,
+        said: str,
+        params: SamplingParams = ...,
+        *,
+        parent: Candidate | None = None,
+        index: int = 0,
+        model: str | None = None,
+    ) -> Candidate:
+        """Go on from ``said``, the beginning of the answer (of ``parent``, whose index is kept); the text is the whole.
+
+        The caller's own ``max_tokens`` does not count here. Raises as `sample`; a budget that has no room for it is
+        not at its end by that, since a new sample may cost less.
+        """
+        ...
+
+    def can_continue(self, model: str | None = None) -> bool:
+        """Whether the model's server goes on from a given beginning, rather than starting a new turn."""
         ...
 
     def fan_out(
@@ -110,12 +144,26 @@ class Run(Protocol):
         """
         ...
 
+    async def score(
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+    ) -> list[Score]:
+        """What each candidate is worth, in their order; without ``verifier`` by the best available.
+
+        What the verifier spends is counted under its own role. One that fails says nothing (no ``raw``), with a
+        warning: a verifier never costs an answer.
+        """
+        ...
+
     def child(self, budget: Budget) -> AbstractAsyncContextManager[Run]:
         """A run inside this one, with limits of its own; both ledgers are charged."""
         ...
 
-    async def affords(self, messages: Sequence[Message]) -> bool:
-        """Whether this prompt takes at most a quarter of the tokens left, by its count or bound."""
+    async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
+        """How many tokens this prompt has: the server's count where it offers one, else a bound."""
+        ...
+
+    def tokens_left(self) -> float:
+        """Tokens that may still be spent, infinite without a limit."""
         ...
 
     def time_left(self) -> float | None:
@@ -124,6 +172,14 @@ class Run(Protocol):
 
     def emit(self, event: Event) -> None:
         """Put an event on record."""
+        ...
+
+
+class Verifier(Protocol):
+    """What a candidate is worth. Frozen configuration; keeps nothing between calls."""
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
+        """A score for each candidate, in order; may abstain. What it needs of a model it asks ``run``."""
         ...
 
 

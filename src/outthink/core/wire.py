@@ -10,7 +10,16 @@ from outthink.core.candidate import Finish, LogprobSummary
 from outthink.core.problem import Message
 
 Feature = Literal[
-    "n", "logprobs", "seed", "temperature", "max_tokens", "stream", "stream_options", "count", "prefix_cache"
+    "n",
+    "logprobs",
+    "seed",
+    "temperature",
+    "max_tokens",
+    "stream",
+    "stream_options",
+    "count",
+    "prefix_cache",
+    "prefix",
 ]
 """What a server may lack; found out from its own answers and remembered in `Model.lacks`."""
 
@@ -19,14 +28,19 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One request: ``n`` choices for ``messages``.
 
     ``params`` holds everything else by the OpenAI protocol's names, already merged; ``seed`` names the
-    first choice, and choice i samples with ``seed + i``.
+    first choice, and choice i samples with ``seed + i``. ``index``: which sample of the run the first choice is.
+    ``continues``: the last message is the beginning of the assistant's own, to be gone on with; the reply holds
+    only what is new. ``thinking``: at most so many tokens of thinking, for servers that cannot be made to go on.
     """
 
     messages: tuple[Message, ...]
     n: int = 1
+    index: int = 0
     max_tokens: int | None = None
     seed: int | None = None
     logprobs: bool = False
+    continues: bool = False
+    thinking: int | None = None
     params: dict[str, Any] = {}
 
 

@@ -6,6 +6,7 @@ Every token and second of a run is spent here and nowhere else.
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -13,15 +14,16 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate
-from outthink.core.errors import BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
-from outthink.core.events import CallFailed, CallSettled, CallStarted, Grew, Overdraft, Sampled
+from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
+from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role
-from outthink.core.wire import Ask, Delta, Reply
+from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
-from outthink.engine.partial import Growing, candidate, entries, with_tokens
+from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
+from outthink.engine.showing import Showing
 
 ATTEMPTS = 6
 HALVE_AFTER = 2
@@ -34,6 +36,7 @@ Land = Callable[[Candidate], None]
 class Job(msgspec.Struct, frozen=True):
     """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries.
 
+    ``said``: the beginning that they go on from, of ``parent``.
     ``live``: streamed, each piece put on record as it comes.
     """
 
@@ -42,11 +45,13 @@ class Job(msgspec.Struct, frozen=True):
     index: int
     n: int
     attempts: int = 0
+    said: str = ""
+    parent: Candidate | None = None
     live: bool = False
 
     def part(self, start: int, n: int) -> Job:
         """A part of it, as a job of its own."""
-        return Job(self.ask, self.problem, self.index + start, n, self.attempts, self.live)
+        return msgspec.structs.replace(self, index=self.index + start, n=n)
 
     def halves(self) -> tuple[Job, Job]:
         return self.part(0, self.n // 2), self.part(self.n // 2, self.n - self.n // 2)
@@ -126,7 +131,7 @@ class Caller:
             line.model.price,
             STREAM_STEP if streaming and bounded else None,
         )
-        hold = await self._admit(want)
+        hold = await self._admit(job, want)
         flight = Flight(self, job, hold, prompt, land)
         try:
             if streaming:
@@ -140,7 +145,7 @@ class Caller:
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
 
-    async def _admit(self, want: Want) -> Hold:
+    async def _admit(self, job: Job, want: Want) -> Hold:
         """A permit and a hold, together: neither is kept while waiting for the other."""
         limiter, permits = self.line.limiter, self.line.permits(want.n)
         while True:
@@ -150,19 +155,17 @@ class Caller:
                 return hold
             limiter.release(permits)
             if not self.ledger.could_fit(want) or not self.ledger.waits:
-                raise self._no_room(want)
+                raise self._no_room(want, final=not job.ask.continues)
             await self.ledger.freed()
 
-    def _no_room(self, want: Want) -> Exception:
-        """The end of the budget; before anything was spent, the smallest that would do."""
+    def _no_room(self, want: Want, final: bool) -> Exception:
+        """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
         ledger = self.ledger
         floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
         if ledger.charged == Cost() and not ledger.waits:
             return _too_small(ledger.budget.tokens, ledger.budget.completion_tokens, want, floor)
-        return self.limits.end(
-            "budget",
-            f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens",
-        )
+        message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
+        return self.limits.end("budget", message) if final else BudgetExhausted(message)
 
 
 def _too_small(tokens: int | None, completion: int | None, want: Want, floor: int) -> BudgetTooSmall:
@@ -202,13 +205,14 @@ class Flight:
         context.calls += 1
         self.answered = 0
         self._caller, self._job, self._hold, self._land = caller, job, hold, land
-        self._call = context.calls
+        self._call, self._id = context.calls, secrets.token_bytes(8)
         self._grown: dict[int, Growing] = {}
+        self._showing: dict[int, Showing] = {}
         self._found: dict[int, int] = {}  # sample index to its place among the run's candidates
         self._ending = Ending(n=hold.n, prompt=prompt, mean=caller.ledger.expected)
         self._began = context.log.clock()
         seed = None if job.ask.seed is None else job.ask.seed + job.index
-        self._ask = msgspec.structs.replace(job.ask, n=hold.n, max_tokens=hold.max_tokens, seed=seed)
+        self._ask = msgspec.structs.replace(job.ask, n=hold.n, index=job.index, max_tokens=hold.max_tokens, seed=seed)
         context.log.emit(
             CallStarted(
                 call=self._call,
@@ -238,15 +242,7 @@ class Flight:
         if reply.bill is None:
             self._ending.arrived = sum(counts)
         for choice, tokens in zip(reply.choices[: self._hold.n], counts, strict=False):
-            self._add(
-                candidate(
-                    choice,
-                    self._job.problem,
-                    self._job.index + choice.index,
-                    self._caller.line.model.name,
-                    tokens,
-                )
-            )
+            self._add(self._candidate(choice, tokens))
         self._answer_for(len(reply.choices))
 
     def _answer_for(self, choices: int) -> None:
@@ -274,6 +270,7 @@ class Flight:
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
                         self._add_grown(grown)
+                        self._keep()
                     elif not self._covered():
                         break
         except ServerError as error:
@@ -285,17 +282,12 @@ class Flight:
 
     def _show(self, choice: int, delta: Delta) -> None:
         """Put a piece of a live sample on record."""
-        piece: dict[str, object] = {
-            "content": delta.text,
-            "reasoning_content": delta.reasoning,
-            "tool_calls": delta.tool_calls,
-            **delta.extra,
-        }
-        held = {name: value for name, value in piece.items() if value}
-        wanted = delta.raw_logprobs and self._job.problem.params.get("logprobs")
-        if held or wanted:
-            logprobs = entries([delta.raw_logprobs]) if wanted else None
-            self._caller.context.log.emit(Grew(index=self._job.index + choice, delta=held, logprobs=logprobs))
+        if choice not in self._showing:
+            logprobs = bool(self._job.problem.params.get("logprobs"))
+            self._showing[choice] = Showing(self._job.index + choice, logprobs)
+        piece = self._showing[choice].piece(delta)
+        if piece is not None:
+            self._caller.context.log.emit(piece)
 
     def _covered(self) -> bool:
         """Keep the hold ahead of a growing reply; False when no more can be held and it must be cut."""
@@ -326,7 +318,17 @@ class Flight:
             ):
                 caller.line.margin += max(0, charge.prompt_tokens - hold.worst.prompt_tokens)
                 caller.context.log.emit(Overdraft(call=self._call, held=hold.worst, actual=charge))
+        self._keep()
         caller.context.log.emit(CallSettled(call=self._call, usage=usage, charged=ledger.charged, held=ledger.held))
+
+    def _keep(self) -> None:
+        """Put what is whole into the cache; at each choice's end and once more with the bill."""
+        context, line, ask = self._caller.context, self._caller.line, self._job.ask
+        if context.cache is None or ask.seed is None or not line.model.source or not self._found:
+            return
+        bill = self._ending.bill or Bill(self._ending.prompt, self._ending.arrived or 0)
+        samples = [(ask.seed + index, context.candidates[place]) for index, place in self._found.items()]
+        context.cache.keep(line.model.source, ask, self._id, bill, samples, context.warn)
 
     def _keep_partial(self) -> None:
         """What was cut short is kept, and at the deadline handed on: it may be all there is."""
@@ -336,8 +338,13 @@ class Flight:
                 self._add_grown(grown, landing=at_deadline or self._ending.error is None)
 
     def _add_grown(self, grown: Growing, landing: bool = True) -> None:
+        self._add(self._candidate(grown.choice(), grown.tokens), landing)
+
+    def _candidate(self, choice: Choice, tokens: int) -> Candidate:
         job, model = self._job, self._caller.line.model.name
-        self._add(candidate(grown.choice(), job.problem, job.index + grown.index, model, grown.tokens), landing)
+        choice = gone_on(choice, job.said) if job.ask.continues else apart(choice)
+        found = candidate(choice, job.problem, job.index + choice.index, model, tokens)
+        return found if not job.ask.continues else as_continued(found, job.parent)
 
     def _add(self, found: Candidate, landing: bool = True) -> None:
         context = self._caller.context

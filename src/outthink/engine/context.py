@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
-from outthink.core.candidate import Candidate
+from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, ServerError
-from outthink.core.events import LimitReached, Prompted, Warned
-from outthink.core.problem import Message
-from outthink.core.protocols import EndedBy, Model
+from outthink.core.events import LimitReached, Prompted, Scored, Warned
+from outthink.core.problem import Message, Problem
+from outthink.core.protocols import EndedBy, Model, Verifier
 from outthink.core.wire import Ask
+from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
 from outthink.engine.limiter import Limiter
 from outthink.engine.log import EventLog
@@ -40,17 +42,46 @@ class Line:
         return n if self.model.slots else 1
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs."""
+
+    cache: SampleCache | None = None
+    best_verifier: Callable[[Problem], Verifier] | None = None
+
+
 class RunContext:
     """The shared state of a run and its children: log, deadline, prompts, candidates."""
 
-    def __init__(self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, live: bool = False) -> None:
+    def __init__(
+        self,
+        lines: Mapping[str, Line],
+        default: str,
+        log: EventLog,
+        seed: int,
+        services: Services = Services(),
+        *,
+        live: bool = False,
+    ) -> None:
         self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
+        self.cache, self.best_verifier = services.cache, services.best_verifier
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
-        self._counts: dict[tuple[str, int], int] = {}
+        self._counts: dict[tuple[int, int], int] = {}
         self._bounds: dict[int, int] = {}
         self._warned: set[str] = set()
+
+    def note_scores(self, candidates: Sequence[Candidate], scores: Sequence[Score]) -> None:
+        """Put scores on record, and on the candidates that this run returns."""
+        name = scores[0].verifier if scores else ""
+        found = {_same(candidate): score.worth for candidate, score in zip(candidates, scores, strict=True)}
+        for place, candidate in enumerate(self.candidates):
+            if _same(candidate) in found:
+                scored = {**candidate.scores, name: found[_same(candidate)]}
+                self.candidates[place] = msgspec.structs.replace(candidate, scores=scored)
+        worth = {candidate.index: score.worth for candidate, score in zip(candidates, scores, strict=True)}
+        self.log.emit(Scored(verifier=name, scores=worth))
 
     def warn(self, message: str) -> None:
         """Emit a warning once."""
@@ -72,12 +103,13 @@ class RunContext:
         return found[0]
 
     def learn_prompt(self, line: Line, messages: tuple[Message, ...], tokens: int) -> None:
-        """Note what this prompt was counted or settled at."""
-        self._counts[line.model.source, self.prompt_id(messages)] = tokens
+        """Note what this prompt was counted or settled at; the largest holds, since some calls bill only a part."""
+        key = (id(line), self.prompt_id(messages))
+        self._counts[key] = max(tokens, self._counts.get(key, 0))
 
     async def count_prompt(self, line: Line, ask: Ask) -> None:
         """Have the server count a prompt that has no count yet, where it offers to."""
-        if "count" in line.model.lacks or (line.model.source, self.prompt_id(ask.messages)) in self._counts:
+        if "count" in line.model.lacks or (id(line), self.prompt_id(ask.messages)) in self._counts:
             return
         try:
             count = await line.model.count_prompt(ask)
@@ -89,12 +121,17 @@ class RunContext:
     def prompt_bound(self, line: Line, ask: Ask) -> int:
         """At most how many tokens this prompt has: its count where known, else by its bytes."""
         number = self.prompt_id(ask.messages)
-        known = self._counts.get((line.model.source, number))
+        known = self._counts.get((id(line), number))
         if known is not None:
             return known
         if number not in self._bounds:
             self._bounds[number] = byte_bound(ask)
         return self._bounds[number] + line.margin
+
+
+def _same(candidate: Candidate) -> tuple[object, ...]:
+    """What makes a candidate itself, through changes of its token count and scores."""
+    return candidate.model, candidate.origin, candidate.index, candidate.text
 
 
 def byte_bound(ask: Ask) -> int:

@@ -17,6 +17,7 @@ from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
 from outthink.engine.call import ATTEMPTS, Caller, Job
 from outthink.engine.groups import task_group
+from outthink.engine.recall import recall
 
 SHORT_DEADLINE = 30.0
 """Seconds left under which waves are sized by the time one sample takes."""
@@ -46,13 +47,14 @@ class FanOut:
 
     async def __anext__(self) -> Candidate:
         while not self._ready:
-            if not self._in_flight and not self._start_wave():
+            if self._in_flight:
+                self._arrival = anyio.Event()
+                await self._arrival.wait()
+                self._arrival = None
+            elif not self._start_wave():
                 if self._error is not None and not self._seen:
                     raise self._error
                 raise StopAsyncIteration
-            self._arrival = anyio.Event()
-            await self._arrival.wait()
-            self._arrival = None
         return self._ready.popleft()
 
     def _start_wave(self) -> bool:
@@ -75,11 +77,12 @@ class FanOut:
         return max(1, min(self._width, int(left / max(self._pace, 1e-6))))
 
     def _fetch(self, job: Job) -> None:
-        """Start a job, as one request or as many as the server's width asks for."""
-        width = self._caller.line.width(job.n)
-        for start in range(0, job.n, width):
-            self._in_flight += 1
-            self._group.start_soon(self._call, job.part(start, min(width, job.n - start)))
+        """Start a job: what the cache lacks of it, as one request or as many as the server's width asks for."""
+        for part in recall(self._caller, job, self._land):
+            width = self._caller.line.width(part.n)
+            for start in range(0, part.n, width):
+                self._in_flight += 1
+                self._group.start_soon(self._call, part.part(start, min(width, part.n - start)))
 
     async def _call(self, job: Job) -> None:
         try:

@@ -52,6 +52,7 @@ class Ledger:
         self.charged = Cost()
         self.held = Cost()
         self.by_role: dict[Role, Usage] = {}
+        self.billed = Usage()
         self.choice_tokens = 0
         self.choices = 0
         self._parent = parent
@@ -128,6 +129,13 @@ class Ledger:
         """End a hold: give it back, charge what the call cost, and count its usage. Never awaits."""
         self._move(Cost() - hold.worst, charge, usage, role)
 
+    def recall(self, cost: Cost, usage: Usage, role: Role, price: Price | None) -> bool:
+        """Charge what was bought in an earlier run, and count it but not as billed; False when it does not fit."""
+        if self.completion_room(cost.prompt_tokens, price, holding=True, calls=cost.calls) < cost.completion_tokens:
+            return False
+        self._move(Cost(), cost, usage, role, billed=False)
+        return True
+
     def learn(self, tokens: int, choices: int) -> None:
         """Note the length of settled choices, for `expected`."""
         self.choice_tokens += tokens
@@ -145,16 +153,24 @@ class Ledger:
     def _root(self) -> Ledger:
         return self if self._parent is None else self._parent._root
 
-    def _move(self, held: Cost, charge: Cost | None = None, usage: Usage | None = None, role: Role = "policy") -> None:
+    def _move(
+        self,
+        held: Cost,
+        charge: Cost | None = None,
+        usage: Usage | None = None,
+        role: Role = "policy",
+        billed: bool = True,
+    ) -> None:
         self.held += held
         if charge is not None and usage is not None:
             self.charged += charge
             self.by_role[role] = self.by_role.get(role, Usage()) + usage
+            self.billed += usage if billed else Usage()
             if self._freed is not None:
                 self._freed.set()
                 self._freed = None
         if self._parent is not None:
-            self._parent._move(held, charge, usage, role)
+            self._parent._move(held, charge, usage, role, billed)
 
 
 def fit(want: Want, room: float) -> tuple[int, int | None] | None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from outthink.answers import extract
-from outthink.core.candidate import Candidate, Finish, summarise_logprobs
+from outthink.core.candidate import Answer, Candidate, Finish, summarise_logprobs
 from outthink.core.problem import Message, Problem
 from outthink.core.wire import Choice, Delta
 
@@ -91,20 +91,60 @@ def entries(raw: Sequence[bytes]) -> tuple[dict[str, Any], ...]:
 def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: int) -> Candidate:
     """A choice as a candidate, its answer extracted; one cut short answers only by a final-answer marker."""
     asked = problem.params.get("logprobs")
-    whole = choice.finish in ("stop", "tool_calls")
-    answer = extract(choice.text, problem.answer_kind, problem.choices, marked=not whole)
     return Candidate(
         index=index,
         message=choice.message,
         text=choice.text,
         reasoning=choice.reasoning,
-        answer=answer,
+        answer=_answer(choice, problem),
         finish=choice.finish,
         tokens=tokens,
         model=model,
         logprobs=choice.logprobs,
         token_logprobs=entries(choice.raw_logprobs) if asked and choice.raw_logprobs else None,
     )
+
+
+def apart(choice: Choice) -> Choice:
+    """Thinking that a server left in the text (between ``<think>`` and ``</think>``) told apart from the answer."""
+    text = choice.text.lstrip()
+    if choice.reasoning is not None or not text.startswith("<think>"):
+        return choice
+    thought, closed, answer = text.removeprefix("<think>").partition("</think>")
+    visible = answer.strip() if closed else ""
+    return msgspec.structs.replace(
+        choice, text=visible, reasoning=thought.strip(), message={**choice.message, "content": visible}
+    )
+
+
+def gone_on(choice: Choice, said: str) -> Choice:
+    """A choice that goes on from ``said``, whole. What a server took for thinking is part of it, in its place."""
+    text = said + (choice.reasoning or "") + choice.text
+    message: Message = {**choice.message, "content": text}
+    message.pop("reasoning_content", None)
+    message.pop("reasoning", None)
+    return msgspec.structs.replace(choice, text=text, reasoning=None, message=message)
+
+
+def as_continued(found: Candidate, parent: Candidate | None) -> Candidate:
+    """Marked as going on from ``parent``, whose log probabilities speak for the longer part."""
+    return msgspec.structs.replace(
+        found,
+        origin="continue",
+        parent=None if parent is None else parent.index,
+        logprobs=found.logprobs if parent is None else parent.logprobs,
+    )
+
+
+def recalled(sample: Candidate, problem: Problem, index: int, model: str) -> Candidate:
+    """A sample of an earlier run as a candidate of this one: its answer is read anew, for the kind asked for now."""
+    answer = _answer(sample, problem)
+    return msgspec.structs.replace(sample, index=index, answer=answer, model=model, cached=True)
+
+
+def _answer(said: Choice | Candidate, problem: Problem) -> Answer | None:
+    whole = said.finish in ("stop", "tool_calls")
+    return extract(said.text, problem.answer_kind, problem.choices, marked=not whole)
 
 
 def with_tokens(candidates: Sequence[Candidate], tokens: Sequence[int]) -> list[Candidate]:

@@ -8,18 +8,20 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import anyio
+import msgspec
 
-from outthink.core.candidate import Candidate
-from outthink.core.errors import UnknownName
+from outthink.core.candidate import Candidate, Score
+from outthink.core.errors import BudgetExhausted, InputError, ServerError, UnknownName
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
-from outthink.core.protocols import EndedBy
-from outthink.core.usage import Budget
+from outthink.core.protocols import EndedBy, Verifier
+from outthink.core.usage import Budget, Role
 from outthink.core.wire import Ask
 from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
+from outthink.engine.recall import recall
 
 _OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 """Caller's parameters that the engine itself carries out."""
@@ -28,12 +30,17 @@ _OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 class EngineRun:
     """See `outthink.core.protocols.Run`."""
 
-    def __init__(self, context: RunContext, limits: Limits) -> None:
+    def __init__(self, context: RunContext, limits: Limits, role: Role = "policy") -> None:
         self._context, self._limits = context, limits
+        self._role: Role = role
 
     @property
     def ended_by(self) -> EndedBy | None:
         return self._limits.ended_by
+
+    @property
+    def model(self) -> str:
+        return self._context.default
 
     async def sample(
         self,
@@ -44,9 +51,31 @@ class EngineRun:
         model: str | None = None,
         final: bool = False,
     ) -> Candidate:
-        caller = self._caller(model)
+        return await self._one(self._caller(model), self._job(problem, params, index, 1, final))
+
+    async def continue_(
+        self,
+        problem: Problem,
+        said: str,
+        params: SamplingParams = SamplingParams(),
+        *,
+        parent: Candidate | None = None,
+        index: int = 0,
+        model: str | None = None,
+    ) -> Candidate:
+        begun = msgspec.structs.replace(problem, messages=(*problem.messages, {"role": "assistant", "content": said}))
+        job = self._job(begun, params, index if parent is None else parent.index, 1)
+        ask = msgspec.structs.replace(job.ask, continues=True, max_tokens=params.max_tokens)
+        job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
+        return await self._one(self._caller(model), job)
+
+    def can_continue(self, model: str | None = None) -> bool:
+        return "prefix" not in self._line(model).model.lacks
+
+    async def _one(self, caller: Caller, whole: Job) -> Candidate:
+        """One candidate for a job of one sample."""
         found: list[Candidate] = []
-        job: Job | None = self._job(problem, params, index, 1, final)
+        job = next(iter(recall(caller, whole, found.append)), None)
         while job is not None and not found:
             outcome = await caller.place(job, found.append)
             if outcome.error is not None and not found:
@@ -71,15 +100,32 @@ class EngineRun:
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
         ledger = Ledger(budget, self._limits.ledger)
         deadline = min(self._limits.deadline, anyio.current_time() + (budget.seconds or math.inf))
-        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline))
+        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline), self._role)
 
-    async def affords(self, messages: Sequence[Message]) -> bool:
-        left = self._limits.ledger.tokens_left()
-        if left == math.inf:
-            return True
-        line, ask = self._line(None), Ask(messages=tuple(messages))
+    async def score(
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+    ) -> list[Score]:
+        context = self._context
+        if verifier is None and context.best_verifier is not None:
+            verifier = context.best_verifier(problem)
+        if verifier is None:
+            raise InputError("this run has no verifier; name one")
+        try:
+            scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier"))
+        except (ServerError, BudgetExhausted) as error:
+            name = type(verifier).__name__
+            context.warn(f"the verifier {name} could not tell: {error}")
+            return [Score(verifier=name) for _ in candidates]
+        context.note_scores(candidates, scores)
+        return scores
+
+    async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
+        line, ask = self._line(model), Ask(messages=tuple(messages))
         await self._context.count_prompt(line, ask)
-        return 4 * self._context.prompt_bound(line, ask) <= left
+        return self._context.prompt_bound(line, ask)
+
+    def tokens_left(self) -> float:
+        return self._limits.ledger.tokens_left()
 
     def time_left(self) -> float | None:
         return self._limits.time_left()
@@ -96,12 +142,15 @@ class EngineRun:
         return line
 
     def _caller(self, model: str | None) -> Caller:
-        return Caller(self._context, self._limits, self._line(model))
+        return Caller(self._context, self._limits, self._line(model), self._role)
 
-    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, final: bool) -> Job:
+    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, final: bool = False) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
+        if params.stop and "stop" in given:  # both must hold: a technique's mark, and where the caller wants an end
+            own = given["stop"]
+            merged["stop"] = (*([own] if isinstance(own, str) else own), *params.stop)
         if problem.tools:
             merged["tools"] = problem.tools
         ask = Ask(
@@ -109,6 +158,7 @@ class EngineRun:
             max_tokens=given.get("max_completion_tokens", given.get("max_tokens", params.max_tokens)),
             seed=given.get("seed", self._context.seed),
             logprobs=bool(given.get("logprobs", params.logprobs)),
+            thinking=params.thinking,
             params=merged,
         )
         return Job(ask, problem, index, n, live=final and self._context.live)

@@ -35,7 +35,7 @@ def settle(ending: Ending, hold: Hold, price: Price | None, parameters: float | 
     """The usage to count and the cost to charge for one call."""
     error = ending.error
     if ending.bill is not None:  # rule 1
-        usage = _priced(ending.bill, ending.seconds, price, parameters)
+        usage = priced(ending.bill, ending.seconds, price, parameters)
         return usage, Cost(1, usage.prompt_tokens, usage.completion_tokens, usage.usd or 0.0)
     if not ending.sent or (error is not None and not error.sent):  # rule 4
         return Usage(seconds=ending.seconds), Cost()
@@ -47,7 +47,7 @@ def settle(ending: Ending, hold: Hold, price: Price | None, parameters: float | 
         completion = (
             min(ending.mean * ending.n, hold.worst.completion_tokens or ending.mean * ending.n) if unread else 0
         )
-    usage = _priced(Bill(ending.prompt, completion), ending.seconds, price, parameters)
+    usage = priced(Bill(ending.prompt, completion), ending.seconds, price, parameters)
     usage = msgspec.structs.replace(usage, estimated=True, unsettled_calls=1)
     actual = Cost(1, ending.prompt, completion, usage.usd or 0.0)
     return usage, _larger(hold.worst, actual)
@@ -62,7 +62,8 @@ def _larger(a: Cost, b: Cost) -> Cost:
     )
 
 
-def _priced(bill: Bill, seconds: float, price: Price | None, parameters: float | None) -> Usage:
+def priced(bill: Bill, seconds: float, price: Price | None, parameters: float | None) -> Usage:
+    """What a bill counts as: one call, with its dollars and FLOPs where they can be known."""
     tokens = bill.prompt_tokens + bill.completion_tokens
     return Usage(
         calls=1,

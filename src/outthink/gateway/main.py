@@ -18,7 +18,7 @@ async def run(
     host: str, port: int, models: list[str], strategy: str | None, concurrency: int, timeout: float | None
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises `InputError` for what cannot be served, before anyone is."""
-    async with Engine(models[0] if models else None, concurrency=concurrency, timeout=timeout) as engine:
+    async with Engine(models[0] if models else None, concurrency=concurrency, timeout=timeout, cache=False) as engine:
         with bound(host, port) as listener:
             gateway = Gateway(engine, await opened(engine, models or [engine.model]), strategy=strategy)
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

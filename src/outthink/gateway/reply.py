@@ -41,7 +41,7 @@ def completion(head: Head, request: ChatRequest, result: Result, events: Sequenc
         "choices": [
             {
                 "index": index,
-                "message": _complete_message(candidate.message),
+                "message": _complete_message(candidate),
                 "finish_reason": finish_reason(candidate),
                 "logprobs": logprobs_of(candidate.token_logprobs),
             }
@@ -56,16 +56,25 @@ def ranked(result: Result, n: int) -> list[Candidate]:
     """The answer and the ``n - 1`` candidates next to it.
 
     After a vote: one of each class by its votes, then more of the classes in the same order, then those without an
-    answer. Without one: in order of their index.
+    answer. Without one: in order of their index. A sample that went on from an earlier one stands for both.
     """
-    answer = next((found for found in result.candidates if found.message is result.message), None)
-    answer = answer or Candidate(
-        index=-1, message=result.message, text=result.text, finish="stop", tokens=0, model=result.model
-    )
-    others = [found for found in result.candidates if found is not answer and found.finish in _WHOLE]
-    if result.confidence_source == "vote_share":
+    answer = _answer_of(result)
+    latest = {found.index: found for found in result.candidates if found.index != answer.index}
+    others = [found for found in latest.values() if found.finish in _WHOLE]
+    if result.confidence_source in ("vote_share", "weighted_share"):
         others = _by_votes(answer, others)
     return [answer, *others][:n]
+
+
+def _answer_of(result: Result) -> Candidate:
+    """The candidate that the result shows (its thinking may have been taken out), or one of its own making."""
+    found = next((one for one in result.candidates if one.message is result.message), None)
+    found = found or next((one for one in result.candidates[::-1] if one.text.endswith(result.text)), None)
+    if found is None:
+        return Candidate(
+            index=-1, message=result.message, text=result.text, finish="stop", tokens=0, model=result.model
+        )
+    return msgspec.structs.replace(found, message=result.message, text=result.text)
 
 
 _WHOLE: tuple[Finish, ...] = ("stop", "length", "tool_calls")
@@ -94,9 +103,17 @@ def logprobs_of(entries: Sequence[dict[str, Any]] | None) -> dict[str, Any] | No
     return None if entries is None else {"content": entries, "refusal": None}
 
 
-def _complete_message(message: Message) -> Message:
+def _complete_message(candidate: Candidate) -> Message:
     """A message as the model gave it, with the fields that typed clients need."""
-    return {"role": "assistant", "content": None, "refusal": None, **message}
+    return {"role": "assistant", "content": None, "refusal": None, **message_of(candidate)}
+
+
+def message_of(candidate: Candidate) -> Message:
+    """The message; thinking that the model left in its text is beside it, but that of a technique stays internal."""
+    message = candidate.message
+    if candidate.origin != "sample" or not candidate.reasoning or message.keys() & {"reasoning_content", "reasoning"}:
+        return message
+    return {**message, "reasoning_content": candidate.reasoning}
 
 
 def usage_of(result: Result, shown: Sequence[Candidate]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import msgspec
 from outthink.core.candidate import Candidate, Result
 from outthink.core.events import Event, Grew, Voted
 from outthink.core.problem import Message
-from outthink.gateway.reply import Head, finish_reason, logprobs_of, ranked, thought, usage_of
+from outthink.gateway.reply import Head, finish_reason, logprobs_of, message_of, ranked, thought, usage_of
 from outthink.gateway.request import ChatRequest
 
 Chunk = dict[str, Any]
@@ -69,7 +69,7 @@ class Chunks:
             self._opened += 1
 
     def _whole(self, index: int, found: Candidate) -> Chunk:
-        return self._chunk(index, _as_delta(found.message), logprobs=logprobs_of(found.token_logprobs))
+        return self._chunk(index, _as_delta(message_of(found)), logprobs=logprobs_of(found.token_logprobs))
 
     def _chunk(self, index: int, delta: Message, finish: str | None = None, logprobs: object = None) -> Chunk:
         choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": logprobs}

@@ -78,7 +78,7 @@ class EmbeddedModel(HttpModel):
             timeouts=Timeouts(first_byte=timeout, between=timeout),
             slots=SLOTS,
             price=Price(0.0, 0.0),
-            source=str(path),
+            source=entry.sha256 if entry else _identity(path),
         )
         facts = entry or gguf_facts(path)
         self.path, self.parameters, self.dialect = path, facts.parameters, "llamacpp"
@@ -122,6 +122,12 @@ class EmbeddedModel(HttpModel):
             await super().aclose()
             await anyio.to_thread.run_sync(self._end)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _identity(path: Path) -> str:
+    """A file outside the catalog by its place, size and time; hashing it at every start would take seconds."""
+    found = path.stat()
+    return f"{path.resolve()} {found.st_size} {found.st_mtime_ns}"
 
 
 def locate(text: str) -> tuple[Path, Entry | None]:

@@ -47,7 +47,7 @@ class FakeModel:
         price: Price | None = None,
         fault: Callable[[int, Ask], ServerError | None] = lambda number, ask: None,
     ) -> None:
-        self.name = self.source = "fake"
+        self.name, self.source = "fake", ""  # without a source nothing is cached: what it says costs nothing
         self.script, self.latency, self.token_latency, self.slots = script, latency, token_latency, slots
         self.lacks: set[Feature] = set(lacks)
         self.price, self.context, self.parameters = price, None, None

@@ -57,7 +57,7 @@ class Script:
 
     def say(self, messages: Sequence[Message], seed: int, max_tokens: int | None, stop: Sequence[str] = ()) -> Said:
         """The sample of this seed, cut at ``max_tokens`` or before a stop text."""
-        text = self._text(text_of(messages[-1]) if messages else "", seed)
+        text = self._going_on(messages, seed) if _begun(messages) else self._text(text_of(messages[-1]), seed)
         for mark in stop:
             text = text.partition(mark)[0]
         tokens = re.findall(r"\s*\S+", text)
@@ -65,6 +65,15 @@ class Script:
         kept = tuple(tokens[:max_tokens] if cut else tokens)
         logprobs = tuple(-(1 + self._draw(text, "logprob", i) % 200) / 100 for i in range(len(kept)))
         return Said(kept, logprobs, "length" if cut else "stop")
+
+    def _going_on(self, messages: Sequence[Message], seed: int) -> str:
+        """What follows a beginning of its own words; after "The answer is" the answer, after any other the whole."""
+        said, prompt = text_of(messages[-1]), text_of(messages[-2])
+        whole = self._text(prompt, seed)
+        if whole.startswith(said):
+            return whole[len(said) :]
+        answer = self.answer(prompt) if self.is_right(prompt, seed) else "1001"
+        return f" {answer}." if said.endswith(" is") else whole
 
     def _text(self, prompt: str, seed: int) -> str:
         if self.replies:
@@ -81,6 +90,10 @@ class Script:
     def _draw(self, *parts: object) -> int:
         data = "\x1f".join(map(str, (self.seed, *parts))).encode()
         return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _begun(messages: Sequence[Message]) -> bool:
+    return len(messages) > 1 and messages[-1].get("role") == "assistant"
 
 
 def count_prompt(messages: Sequence[Message]) -> int:

@@ -6,6 +6,8 @@ model's chains short. Zero-shot (Kojima et al., 2022, arXiv:2205.11916): an inst
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,9 +15,10 @@ import msgspec
 
 from outthink.core.candidate import Result
 from outthink.core.errors import BadSpec
-from outthink.core.problem import Problem, SamplingParams
+from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.prompts import SHOTS, few_shot, zero_shot
+from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, single, with_kind
 
 SHORT_DEADLINE = 30.0
@@ -37,9 +40,15 @@ async def prompted(problem: Problem, run: Run, shots: int | None = None) -> Prob
     hurried = (left := run.time_left()) is not None and left < SHORT_DEADLINE
     wanted = shots if shots is not None else 2 if hurried else SHOTS
     with_examples = few_shot(problem, wanted)
-    if wanted and (shots is not None or await run.affords(with_examples)):
+    if wanted and (shots is not None or await _affords(with_examples, run)):
         return msgspec.structs.replace(problem, messages=with_examples)
     return msgspec.structs.replace(problem, messages=zero_shot(problem))
+
+
+async def _affords(messages: Sequence[Message], run: Run) -> bool:
+    """Whether a prompt takes at most a quarter of the tokens left."""
+    left = run.tokens_left()
+    return left == math.inf or 4 * await run.prompt_tokens(messages) <= left
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +68,5 @@ class ChainOfThought:
     async def solve(self, problem: Problem, run: Run) -> Result:
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
         asked_for(problem, most=1)
-        candidate = await run.sample(await prompted(with_kind(problem), run, self.shots), params, final=True)
-        return single(candidate, run)
+        asked = await prompted(with_kind(problem), run, self.shots)
+        return single(await rescued(asked, await run.sample(asked, params), run), run)

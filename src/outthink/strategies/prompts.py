@@ -5,6 +5,8 @@ What was compared, and with what result, is in benchmarks/prompts.md.
 
 from __future__ import annotations
 
+import msgspec
+
 from outthink.core.problem import AnswerKind, Message, Problem, text_of
 
 SHOTS = 4
@@ -107,8 +109,13 @@ def few_shot(problem: Problem, shots: int) -> tuple[Message, ...]:
 
 def zero_shot(problem: Problem) -> tuple[Message, ...]:
     """The conversation with an instruction after its last question."""
-    last = _with_choices(problem.messages[-1], problem)
-    return (*problem.messages[:-1], _appended(last, _ZERO.get(problem.answer_kind, _ZERO_OTHER)))
+    return instructed(problem, _ZERO.get(problem.answer_kind, _ZERO_OTHER)).messages
+
+
+def instructed(problem: Problem, instruction: str) -> Problem:
+    """The problem with an instruction after its last question, its choices listed."""
+    last = _appended(_with_choices(problem.messages[-1], problem), instruction)
+    return msgspec.structs.replace(problem, messages=(*problem.messages[:-1], last))
 
 
 def _with_choices(message: Message, problem: Problem) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -40,6 +41,20 @@ def single(candidate: Candidate, run: Run, stop_reason: StopReason = "exhausted"
         confidence=None if found is None else math.exp(found.mean),
         confidence_source=None if found is None else "token_probability",
         votes={} if candidate.answer is None else {candidate.answer.text: 1},
+    )
+
+
+def chosen(candidates: Sequence[Candidate], worths: Sequence[float], stop_reason: StopReason) -> Result:
+    """The candidate of highest worth as the result, the first by index among equals."""
+    best = max(range(len(candidates)), key=lambda i: (worths[i], -candidates[i].index))
+    found = candidates[best]
+    return Result(
+        answer=found.answer,
+        message=found.message,
+        text=found.text,
+        stop_reason=stop_reason,
+        confidence=worths[best] if 0 <= worths[best] <= 1 else None,
+        confidence_source="score" if 0 <= worths[best] <= 1 else None,
     )
 
 

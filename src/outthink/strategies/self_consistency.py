@@ -17,6 +17,7 @@ from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
+from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, elected, single, with_kind
 
 
@@ -52,6 +53,7 @@ class SelfConsistency:
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, n - len(seen), width=self.width, first=len(seen)) as samples:
             async for candidate in samples:
+                candidate = await rescued(asked, candidate, run)
                 self._count(candidate, votes, seen, run, more=samples.landed > 0)
                 if not samples.landed and votes.seen >= wanted and votes.decided(self.n):  # it cannot be caught
                     break  # leaving the block cancels what is in flight

@@ -1,0 +1,102 @@
+"""The configuration file: defaults, and aliases for endpoints that need more than a URL.
+
+``config.toml`` lies where the platform's conventions say (``OUTTHINK_HOME`` moves it)::
+
+    model = "fast"                      # what --model, --strategy and --budget are when they are not given
+    budget = "tokens=4000"
+
+    [models.fast]
+    endpoint = "https://llm.example/v1"
+    name = "qwen3-32b"                  # its name at that server
+    key_env = "EXAMPLE_KEY"             # the variable that holds the key; the file holds none
+    price_in = 0.2                      # US dollars per million tokens
+    price_cached = 0.05
+    price_out = 0.6
+    context = 32768
+    rpm = 60                            # requests and tokens a minute that are not passed
+    tpm = 100000
+    parameters = 32e9                   # weights, for FLOPs
+    headers = { "X-Team" = "search" }
+    refuses = ["seed", "logprobs"]      # parameters it is known not to take
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from outthink.core.errors import InputError
+from outthink.core.wire import Feature, Price
+from outthink.models.paths import config_file
+
+
+class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[models.ALIAS]``; see the module. ``name`` empty: the alias itself."""
+
+    endpoint: str
+    name: str = ""
+    key_env: str = ""
+    price_in: float | None = None
+    price_cached: float | None = None
+    price_out: float | None = None
+    context: int | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    parameters: float | None = None
+    headers: dict[str, str] = {}
+    refuses: tuple[str, ...] = ()
+
+    def price(self) -> Price | None:
+        if self.price_in is None or self.price_out is None:
+            return None
+        return Price(self.price_in, self.price_out, self.price_cached)
+
+    def lacks(self) -> set[Feature]:
+        """The features among ``refuses``."""
+        return {feature for feature in get_args(Feature) if feature in self.refuses}
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file; every field may be absent."""
+
+    model: str | None = None
+    strategy: str | None = None
+    budget: str | None = None
+    models: dict[str, Alias] = {}
+
+
+def load_config(path: Path | None = None) -> Config:
+    """The configuration file, empty where there is none. Raises `InputError` naming file and fault."""
+    path = path or config_file()
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise InputError(
+            f"the configuration {path} cannot be read ({error.strerror}); check its permissions"
+        ) from error
+    try:
+        found = msgspec.toml.decode(text, type=Config)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the configuration {path}: {error}; see outthink doctor for its form") from error
+    for name, alias in found.models.items():
+        _check(path, name, alias)
+    return found
+
+
+def _check(path: Path, name: str, alias: Alias) -> None:
+    def refuse(what: str) -> InputError:
+        return InputError(f"the configuration {path}, [models.{name}]: {what}")
+
+    if not alias.endpoint.startswith(("http://", "https://")):
+        raise refuse(f"endpoint = {alias.endpoint!r} is not a URL; write http://host:port/v1")
+    if (alias.price_in is None) != (alias.price_out is None):
+        raise refuse("price_in and price_out go together; add the missing one")
+    numbers: dict[str, Any] = {n: getattr(alias, n) for n in ("price_in", "price_cached", "price_out")}
+    if any(value is not None and value < 0 for value in numbers.values()):
+        raise refuse("prices are 0 or more, in US dollars per million tokens")
+    if any(value is not None and value <= 0 for value in (alias.rpm, alias.tpm, alias.context, alias.parameters)):
+        raise refuse("rpm, tpm, context and parameters are above 0")

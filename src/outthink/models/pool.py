@@ -1,0 +1,244 @@
+"""Recorded samples in place of a model: ``pool:FILE.jsonl`` replays a pool, or the trace of a run.
+
+The run's seed names an order of the samples (0: as recorded), so that every seed is another draw without replacement.
+A pool answers only the prompt and the temperature it was recorded with; it cannot continue or invent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+import msgspec
+
+from outthink.core.candidate import Finish, LogprobSummary
+from outthink.core.errors import BadSpec, InputError, Unsupported
+from outthink.core.problem import Message, text_of
+from outthink.core.wire import Ask, Bill, Choice, Delta, Feature, Price, Reply
+
+
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pool was recorded with; ``prompt`` as by `prompt_fingerprint`. None is not known, and not checked."""
+
+    model: str = ""
+    source: str = ""
+    prompt: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    strategy: str = ""
+    version: str = ""
+    parameters: float | None = None
+
+
+class PoolSample(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded sample; ``answer`` is its canonical text, or None. Log probabilities are natural."""
+
+    text: str
+    tokens: int
+    finish: Finish = "stop"
+    answer: str | None = None
+    logprob_mean: float | None = None
+    logprob_low: float | None = None
+    logprob_tail: float | None = None
+    scores: dict[str, float | None] = {}
+    message: Message | None = None
+
+
+class PoolRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One question with its samples in order of seed; ``answer`` is the gold, which no strategy sees."""
+
+    id: str
+    question: str
+    samples: tuple[PoolSample, ...]
+    answer: Any = None
+    kind: str = "auto"
+    prompt_tokens: int = 0
+    fingerprint: Fingerprint = Fingerprint()
+
+
+def prompt_fingerprint(messages: Sequence[Message], question: str) -> str:
+    """A prompt apart from its question: 12 hex digits, equal for all questions that one technique asks."""
+    shape = msgspec.json.encode(messages).replace(msgspec.json.encode(question)[1:-1], b"{question}")
+    return hashlib.blake2b(shape, digest_size=6).hexdigest()
+
+
+def read_pool(path: Path) -> list[PoolRow]:
+    """The rows of a pool, or the one row of a trace. Raises `InputError` naming file and line.
+
+    A last line cut short (the writer was killed) is left out; a line that is broken elsewhere is an error.
+    """
+    try:
+        lines = path.expanduser().read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(f"the pool {path} cannot be read ({error.strerror}); check the path") from error
+    if b'"RunStarted"' in lines[0][:40]:
+        return [_from_trace(path, lines)]
+    rows: list[PoolRow] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(msgspec.json.decode(line, type=PoolRow))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if number == len(lines):
+                break
+            raise InputError(f"the pool {path}, line {number}: {error}; it is not a pool row") from error
+    if not rows:
+        raise InputError(f"the pool {path} holds no rows; record one with: outthink sample DATA.jsonl {path}")
+    return rows
+
+
+def _from_trace(path: Path, lines: Sequence[bytes]) -> PoolRow:
+    """The samples that a run's trace holds, as a pool of one question."""
+    events = [msgspec.json.decode(line, type=dict[str, Any]) for line in lines[:-1] if line.strip()]
+    started = events[0]
+    question = text_of(next(m for m in reversed(started["messages"]) if m.get("role") == "user"))
+    prompt = next((event["messages"] for event in events if event["type"] == "Prompted"), ())
+    tokens = [
+        event["usage"].get("prompt_tokens", 0) for event in events if event["type"] in ("CallSettled", "Recalled")
+    ]
+    found = [event["candidate"] for event in events if event["type"] == "Sampled"]
+    samples = sorted((one for one in found if one.get("origin", "sample") == "sample"), key=lambda one: one["index"])
+    if not samples:
+        raise InputError(f"the trace {path} holds no samples to replay")
+    return PoolRow(
+        id=started["run_id"],
+        question=question,
+        samples=tuple(_sample(one) for one in samples),
+        kind=started["answer_kind"],
+        prompt_tokens=max(tokens, default=0),
+        fingerprint=Fingerprint(model=started["model"], prompt=prompt_fingerprint(prompt, question)),
+    )
+
+
+def _sample(said: dict[str, Any]) -> PoolSample:
+    logprobs: dict[str, float] = said.get("logprobs") or {}
+    return PoolSample(
+        text=said["text"],
+        tokens=said["tokens"],
+        finish=said["finish"],
+        logprob_mean=logprobs.get("mean"),
+        logprob_low=logprobs.get("low"),
+        logprob_tail=logprobs.get("tail"),
+        message=said["message"],
+    )
+
+
+class PoolModel:
+    """A `Model` that says what was recorded.
+
+    ``checked``: refuse a prompt or temperature that the pool was not recorded with. ``each_prompt``: bill the prompt
+    with every request, as a server without prefix sharing would, instead of once a run.
+    """
+
+    def __init__(self, path: Path, rows: Sequence[PoolRow], *, checked: bool = True, each_prompt: bool = False) -> None:
+        first = rows[0].fingerprint
+        self.path, self.checked, self.each_prompt = path, checked, each_prompt
+        self.name = first.model or path.stem
+        self.source = ""
+        self.slots: int | None = None
+        self.context: int | None = None
+        self.price: Price | None = None
+        self.parameters = first.parameters
+        self.lacks: set[Feature] = {"stream"}
+        self._rows = {row.question: row for row in rows}
+        self._known: dict[str, PoolRow] = {}
+
+    async def complete(self, ask: Ask) -> Reply:
+        row = self._row(ask)
+        if self.checked:
+            self._check(ask, row)
+        order = _order(row, (ask.seed or 0) - ask.index)
+        wanted = order[ask.index : ask.index + ask.n]
+        if len(wanted) < ask.n:
+            raise InputError(
+                f"the pool {self.path} holds {len(order)} samples of {row.id!r}, and sample {ask.index + ask.n} is "
+                "asked for; lower n, or record more"
+            )
+        choices = tuple(_choice(i, row.samples[place], ask.max_tokens) for i, place in enumerate(wanted))
+        prompt = row.prompt_tokens if self.each_prompt or ask.index == 0 else 0
+        return Reply(choices, Bill(prompt, sum(choice.tokens or 0 for choice in choices)))
+
+    def stream(self, ask: Ask) -> AbstractAsyncContextManager[AsyncIterator[Delta]]:
+        raise Unsupported(f"the pool {self.path} does not stream")
+
+    async def count_prompt(self, ask: Ask) -> int | None:
+        return self._row(ask).prompt_tokens
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
+
+    def _row(self, ask: Ask) -> PoolRow:
+        """The row whose question the last message is, or begins with (instructions may follow it)."""
+        text = text_of(ask.messages[-1]) if ask.messages else ""
+        row = self._rows.get(text) or self._known.get(text)
+        if row is None:
+            held = [row for question, row in self._rows.items() if text.startswith(question)]
+            row = max(held, key=lambda row: len(row.question), default=None)
+            if row is None:
+                raise InputError(
+                    f"the pool {self.path} holds no samples for {text[:60]!r}; it answers only the questions it was "
+                    "recorded for"
+                )
+            self._known[text] = row
+        return row
+
+    def _check(self, ask: Ask, row: PoolRow) -> None:
+        found, temperature = row.fingerprint, ask.params.get("temperature")
+        asked = prompt_fingerprint(ask.messages, row.question)
+        other = (
+            f"prompt {found.prompt}, not {asked}"
+            if found.prompt not in (None, asked)
+            else f"temperature {found.temperature:g}, not {temperature:g}"
+            if found.temperature is not None and temperature is not None and found.temperature != temperature
+            else None
+        )
+        if other is not None:
+            raise Unsupported(
+                f"the pool {self.path} was recorded with {other}; replay the technique it was recorded for, record "
+                f"another pool, or take it all the same with pool:{self.path}?check=off"
+            )
+
+
+def _order(row: PoolRow, seed: int) -> Sequence[int]:
+    """The order in which a run of this seed meets the samples: each once."""
+    places = range(len(row.samples))
+    return places if seed == 0 else random.Random(f"{seed} {row.id}").sample(places, len(places))
+
+
+def _choice(index: int, found: PoolSample, limit: int | None) -> Choice:
+    """A sample as a choice; cut at the limit in proportion to its text, which is all that is known of its tokens."""
+    cut = limit is not None and found.tokens > limit
+    text = found.text[: len(found.text) * (limit or 0) // found.tokens] if cut else found.text
+    known = found.logprob_mean is not None
+    low, tail = found.logprob_low, found.logprob_tail
+    mean = found.logprob_mean or 0.0
+    return Choice(
+        index=index,
+        message={"role": "assistant", "content": text} if cut or found.message is None else found.message,
+        text=text,
+        finish="length" if cut else found.finish,
+        tokens=limit if cut else found.tokens,
+        logprobs=LogprobSummary(mean, mean if low is None else low, mean if tail is None else tail) if known else None,
+    )
+
+
+async def open_pool(text: str, **_options: object) -> PoolModel:
+    """Open ``pool:FILE.jsonl`` or ``pool:FILE.jsonl?check=off&prompts=each``. Raises `BadSpec`, `InputError`."""
+    name, _, query = text.removeprefix("pool:").partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if not name or (
+        set(options.items()) - {("check", "off"), ("check", "on"), ("prompts", "each"), ("prompts", "once")}
+    ):
+        raise BadSpec(
+            f"model {text!r}: write pool:FILE.jsonl, with ?check=off or ?prompts=each after it if need be", text
+        )
+    path = Path(name)
+    rows = await anyio.to_thread.run_sync(read_pool, path)
+    return PoolModel(path, rows, checked=options.get("check") != "off", each_prompt=options.get("prompts") == "each")

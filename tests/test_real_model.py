@@ -1,0 +1,142 @@
+"""The whole path on real weights: the command line as a user runs it, and the embedded engine behind it.
+
+Runs where the small model is on this machine (``make test`` fetches it); with OUTTHINK_REAL=1 its absence fails.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from outthink import Engine
+from outthink.core.errors import ContextOverflow, ModelFileError
+from outthink.core.wire import Ask
+from outthink.models.embedded import open_embedded
+
+MODEL = os.environ.get("OUTTHINK_TEST_MODEL", "")
+QUESTION = "A shop sells pens at 3 for $2. How much do 18 pens cost, in dollars?"
+pytestmark = [pytest.mark.real_model, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(autouse=True)
+def present():
+    if not MODEL:
+        if os.environ.get("OUTTHINK_REAL"):
+            pytest.fail("the small model is not here; run: outthink models pull smollm2-135m")
+        pytest.skip("the small model is not on this machine")
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+def outthink(*arguments, **options):
+    command = [sys.executable, "-m", "outthink", "solve", *arguments, "--model", MODEL]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+
+
+def test_self_consistency_prints_one_object_whose_candidates_sum_to_the_usage():
+    done = outthink(QUESTION, "--strategy", "self-consistency(n=8)", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert len(said["candidates"]) == 8
+    assert sum(one["tokens"] for one in said["candidates"]) == said["usage"]["completion_tokens"] > 0
+    assert said["usage"]["unsettled_calls"] == 0
+    assert not said["usage"]["estimated"]
+
+
+@pytest.mark.parametrize("strategy", ["direct", "cot", "self-consistency(n=8)", "self-consistency(n=8, width=2)"])
+def test_a_token_budget_is_kept_as_the_engine_itself_counts(strategy, tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    done = outthink(QUESTION, "-s", strategy, "-b", "tokens=300", "--json", "--answer", "number", "--trace", str(trace))
+    assert done.returncode in (0, 3), done.stderr
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    settled = [event for event in events if event["type"] == "CallSettled"]
+    assert 0 < sum(one["usage"]["prompt_tokens"] + one["usage"]["completion_tokens"] for one in settled) <= 300
+    for event in settled:
+        books = [event["charged"], event["held"]]
+        assert sum(part.get("prompt_tokens", 0) + part.get("completion_tokens", 0) for part in books) <= 300
+
+
+def test_a_deadline_is_kept_loading_included():
+    began = time.monotonic()
+    done = outthink("Write a long story about a lighthouse.", "-b", "seconds=3", "--json")
+    assert time.monotonic() - began < 10  # the promise is 3.5 s on a quiet machine
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["stop_reason"] in ("deadline", "exhausted")
+    assert said["text"]
+
+
+def test_an_interrupt_in_mid_run_ends_with_130_and_a_readable_trace(tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    command = [sys.executable, "-m", "outthink", "solve", "Write a very long story about a lighthouse."]
+    command += ["--strategy", "direct", "--model", MODEL, "--trace", str(trace)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        while not (trace.exists() and "CallStarted" in trace.read_text()):
+            assert child.poll() is None, child.stderr.read()
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert events[-1]["type"] == "RunEnded"
+    assert events[-1]["stop_reason"] == "cancelled"
+
+
+@pytest.mark.anyio
+async def test_choice_i_samples_with_seed_plus_i_whatever_the_wave():
+    model = await open_embedded(MODEL)
+    ask = Ask(messages=({"role": "user", "content": "Say a color."},), n=3, max_tokens=6, seed=5)
+    try:
+        together = await model.complete(ask)
+        single = [await model.complete(Ask(messages=ask.messages, max_tokens=6, seed=5 + i)) for i in range(3)]
+    finally:
+        await model.aclose()
+    assert len({choice.text for choice in together.choices}) > 1
+    assert [choice.text for choice in together.choices] == [reply.choices[0].text for reply in single]
+
+
+@pytest.mark.anyio
+async def test_its_own_count_of_a_prompt_is_what_it_then_bills():
+    model = await open_embedded(MODEL)
+    ask = Ask(messages=({"role": "user", "content": QUESTION},), max_tokens=1)
+    try:
+        counted = await model.count_prompt(ask)
+        billed = (await model.complete(ask)).bill
+    finally:
+        await model.aclose()
+    assert billed is not None
+    assert counted == billed.prompt_tokens
+
+
+@pytest.mark.anyio
+async def test_a_question_longer_than_the_context_is_told_in_one_line():
+    async with Engine(MODEL) as engine:
+        with pytest.raises(ContextOverflow, match="context"):
+            await engine.solve("word " * 5000, strategy="direct")
+
+
+@pytest.mark.anyio
+async def test_closing_leaves_no_socket_behind():
+    model = await open_embedded(MODEL)
+    folder = model._folder
+    assert os.listdir(folder) == ["engine.sock"]
+    assert os.stat(folder).st_mode & 0o077 == 0
+    await model.aclose()
+    assert not os.path.exists(folder)
+
+
+@pytest.mark.anyio
+async def test_a_truncated_file_is_refused_before_the_engine_sees_it(tmp_path):
+    broken = tmp_path / "broken.gguf"
+    with open(MODEL, "rb") as whole:
+        broken.write_bytes(whole.read(1 << 20))
+    with pytest.raises(ModelFileError, match="truncated"):
+        await open_embedded(str(broken))
