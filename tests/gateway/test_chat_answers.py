@@ -212,7 +212,9 @@ async def test_open_text_gives_n_texts_for_n_calls_worth(open_gateway):
     assert sum(body.get("n", 1) for body in server.bodies) == 3
 
 
-@pytest.mark.parametrize(("strategy", "n"), [("cot", 2), ("self-consistency(n=3)", 4)])
+@pytest.mark.parametrize(
+    ("strategy", "n"), [("cot", 2), ("self-consistency(n=3)", 4), ("best-of-n(n=3)", 4), ("think", 2)]
+)
 async def test_more_answers_than_a_strategy_has_are_refused_before_spending(open_gateway, strategy, n):
     server = FakeServer(SCRIPT)
     async with server.serve(), open_gateway(server) as gate:
@@ -220,6 +222,20 @@ async def test_more_answers_than_a_strategy_has_are_refused_before_spending(open
             await gate.client.chat.completions.create(model=f"fake+{strategy}", **ASK, n=n)
     assert caught.value.code == "unsupported_parameter"
     assert server.billed == []
+
+
+async def test_best_of_n_gives_n_answers_and_think_keeps_its_thinking_internal(open_gateway):
+    model = FakeModel(SCRIPT)
+    async with open_gateway(model) as gate:
+        best = await gate.client.chat.completions.create(model="fake+best-of-n(n=4)", **ASK, n=2)
+        thought = await gate.client.chat.completions.create(model="fake+think(max_tokens=8)", **ASK)
+    assert len(best.choices) == 2
+    (choice,) = thought.choices
+    assert "think" not in choice.message.content
+    assert "reasoning_content" not in choice.message.model_dump()
+    used = thought.usage
+    assert best.usage.total_tokens + used.total_tokens == model.books.prompt_tokens + model.books.completion_tokens
+    assert 0 < used.completion_tokens_details.reasoning_tokens < used.completion_tokens
 
 
 async def test_the_gateways_books_are_the_servers(open_gateway):

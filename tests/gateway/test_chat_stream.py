@@ -155,6 +155,20 @@ async def test_reasoning_refusal_and_unknown_fields_of_a_stream_are_passed_on(op
     assert said[1:-1] == [{"reasoning_content": "Hm"}, {"reasoning_content": "m."}, {"refusal": "No"}, {"mood": [1]}]
 
 
+async def test_thinking_left_in_the_text_is_told_apart_streamed_or_not(open_gateway, recorded):
+    pieces = ["<thi", "nk>Let me", " see.</th", "ink>\n\nIt ", "is 3."]
+    server = recorded(
+        message={"role": "assistant", "content": "".join(pieces)}, deltas=[{"content": piece} for piece in pieces]
+    )
+    async with server.serve(), open_gateway(server) as gate:
+        plain = await gate.client.chat.completions.create(model="fake", **HELLO)
+        deltas = [chunk.choices[0].delta for chunk in await chunks_of(gate, model="fake", **HELLO)]
+    message = plain.choices[0].message
+    assert (message.content, message.reasoning_content) == ("It is 3.", "Let me see.")
+    assert "".join(delta.content or "" for delta in deltas) == "It is 3."
+    assert "".join(getattr(delta, "reasoning_content", "") for delta in deltas) == "Let me see."
+
+
 async def test_a_streamed_candidate_holds_what_its_pieces_held(recorded):
     deltas = [{"refusal": "I can"}, {"refusal": "not."}, {"function_call": {"name": "f", "arguments": "{"}}]
     deltas += [{"function_call": {"arguments": "}"}}, {"notes": [1]}, {"notes": [2]}, {"mark": 1}, {"mark": None}]

@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from outthink.cli import app
+from outthink.models.paths import cache_file
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_it_serves_says_where_and_ends_when_told(start, how):
         messages = [{"role": "user", "content": "How many days are there in 7 weeks?"}]
         reply = client.chat.completions.create(model="fake", messages=messages)
     assert reply.outthink["strategy"] == "self-consistency(n=4)"
+    assert not cache_file().exists()
     process.send_signal(how)
     out, told = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "")
