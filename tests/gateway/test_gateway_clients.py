@@ -81,6 +81,34 @@ async def test_the_permits_of_those_who_left_are_free_again(open_gateway):
     assert reply.choices[0].message.content
 
 
+@pytest.mark.parametrize("ping", [15.0, 0.01], ids=["no headers yet", "headers sent"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_server_that_stops_ends_its_runs_and_says_so(open_gateway, stream, ping):
+    server, told = FakeServer(SCRIPT, latency=60.0), []
+    async with server.serve(), open_gateway(server, ping=ping) as gate:
+
+        async def ask():
+            with pytest.raises(openai.APIError, match="the server is stopping") as caught:
+                async for _ in await gate.client.chat.completions.create(model="fake", **HELLO, stream=True):
+                    pass
+            told.append(caught.value)
+
+        async def ask_plainly():
+            with pytest.raises(openai.InternalServerError, match="the server is stopping") as caught:
+                await gate.client.chat.completions.create(model="fake", **HELLO)
+            told.append(caught.value)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask if stream else ask_plainly)
+            await until(lambda: server.in_flight == 1)
+            await anyio.sleep(0.05 if ping < 1 else 0)
+            gate.gateway.stopping.set()
+        await until(lambda: server.in_flight == 0)
+        assert gate.gateway.spent.calls == 1
+    assert [error.code for error in told] == ["stopping"]
+    assert (getattr(told[0], "status_code", None) == 503) == (not stream or ping > 1)
+
+
 async def test_many_requests_share_one_engine_and_its_limit(open_gateway):
     server = FakeServer(SCRIPT, latency=0.01)
     replies = []

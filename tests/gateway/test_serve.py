@@ -1,14 +1,18 @@
 """``outthink serve`` as a user runs it: a process, its two lines, and its end."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 
+import anyio
+import anyio.to_thread
 import openai
 import pytest
 
 from outthink.cli import app
+from outthink.models.fake_server import FakeServer
 from outthink.models.paths import cache_file
 
 
@@ -44,6 +48,32 @@ def test_it_serves_says_where_and_ends_when_told(start, how):
     out, told = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "")
     assert told == f"outthink: served 1 runs, {reply.usage.total_tokens} tokens\n"
+
+
+@pytest.mark.anyio
+async def test_a_second_signal_ends_what_is_in_flight_at_once(start):
+    server = FakeServer(latency=60.0)
+    async with server.serve():
+        process = start("--port", "0", "--model", f"fake@{server.base_url}")
+        url = (await anyio.to_thread.run_sync(process.stderr.readline)).split()[-1]
+        process.stderr.readline()
+        async with openai.AsyncOpenAI(base_url=url, api_key="any", max_retries=0) as client:
+            ask = client.chat.completions.create(model="fake", messages=[{"role": "user", "content": "Hello"}])
+            asked = asyncio.ensure_future(ask)
+            with anyio.fail_after(20):
+                while not server.in_flight:
+                    await anyio.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            while not asked.done():  # two that come at once may be told as one
+                process.send_signal(signal.SIGINT)
+                await anyio.sleep(0.05)
+            with pytest.raises(openai.InternalServerError, match="the server is stopping"):
+                await asked
+        told = (await anyio.to_thread.run_sync(process.communicate))[1]
+    assert process.returncode == 0
+    assert server.billed[0].ended == "cancelled"
+    assert told.startswith("outthink: served 1 runs")
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from outthink.core.events import RunEnded
 from outthink.core.usage import Usage
 from outthink.engine.groups import task_group
 from outthink.engine.log import EventLog
-from outthink.gateway.errors import Failure, failure
+from outthink.gateway.errors import Failure, Rejected, failure
 from outthink.gateway.reply import Head, completion, cost_headers
 from outthink.gateway.request import ChatRequest
 from outthink.gateway.stream import DONE, PING, Chunks, sse
@@ -30,7 +30,8 @@ class Gateway:
     """What all requests share: the engine, the models by public id, and the books of all runs.
 
     ``strategy``: for requests that name none (None: by the kind of answer). ``ping``: seconds of silence in a stream
-    before a comment keeps it open. ``largest``: bytes of a request's body.
+    before a comment keeps it open. ``largest``: bytes of a request's body. ``stopping``, once set, ends the runs in
+    flight, and their clients are told so.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Gateway:
     ) -> None:
         self.engine, self.models, self.strategy = engine, models, strategy
         self.ping, self.largest = ping, largest
+        self.stopping = anyio.Event()
         self.runs = 0
         self.spent = Usage()
 
@@ -54,6 +56,17 @@ class Turn:
     def __init__(self, gateway: Gateway, request: ChatRequest) -> None:
         self.gateway, self.request = gateway, request
         self.log: EventLog | None = None
+        self.stopped = False
+
+    def told_to_stop(self) -> Failure:
+        """What a client hears whose run was ended for the server's sake."""
+        return failure(Rejected("the server is stopping; ask again later", status=503, code="stopping"), self.spent)
+
+    async def until_stopped(self, group: TaskGroup) -> None:
+        """Cancel a group once the server stops."""
+        await self.gateway.stopping.wait()
+        self.stopped = True
+        group.cancel_scope.cancel()
 
     @property
     def ended(self) -> RunEnded | None:
@@ -98,8 +111,11 @@ class Whole:
         responses: list[Response] = []  # none once the client has left
         async with task_group() as group:
             group.start_soon(_until_gone, receive, group)
+            group.start_soon(self._turn.until_stopped, group)
             responses.append(await self._answer())
             group.cancel_scope.cancel()
+        if self._turn.stopped and not responses:
+            responses.append(error_response(self._turn.told_to_stop()))
         for response in responses:
             await response(scope, receive, send)
 
@@ -132,12 +148,15 @@ class Streamed:
         alive = False
         async with task_group() as group:
             group.start_soon(_until_gone, receive, group)
+            group.start_soon(self._turn.until_stopped, group)
             async with task_group() as quiet:
                 quiet.start_soon(self._keep_alive, send)
                 failed = await self._relay(send)
                 quiet.cancel_scope.cancel()
             alive = True
             group.cancel_scope.cancel()
+        if self._turn.stopped and not alive:
+            alive, failed = True, self._turn.told_to_stop()
         if alive and failed is not None and not self._started:
             await error_response(failed)(scope, receive, send)
         elif alive:

@@ -14,8 +14,8 @@ from outthink.core.errors import InputError
 from outthink.engine.groups import task_group
 from outthink.gateway.app import is_loopback
 
-GRACE = 5
-"""Seconds that requests in flight get to end once the server is told to."""
+LAST_RESORT = 10
+"""Seconds after which uvicorn cancels what its caller has not ended."""
 
 
 class Server(uvicorn.Server):
@@ -51,7 +51,7 @@ def base_url(listener: socket.socket) -> str:
 async def serving(app: ASGIApp, listener: socket.socket) -> AsyncGenerator[Server]:
     """The application on a socket, as a block: leaving it ends the server."""
     config = uvicorn.Config(
-        app, lifespan="off", ws="none", log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE
+        app, lifespan="off", ws="none", log_level="warning", access_log=False, timeout_graceful_shutdown=LAST_RESORT
     )
     server = Server(config)
     async with task_group() as group:
