@@ -160,7 +160,6 @@ BROKEN = {
     "usage as text": b'{"choices": [{"message": {"content": "a"}}], "usage": "5"}',
     "counts as text": b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": "5"}}',
     "counts without end": b'{"choices": [{"message": {}}], "usage": {"prompt_tokens": 1' + b"0" * 99 + b"}}",
-    "log probability as text": b'{"choices": [{"message": {}, "logprobs": {"content": [{"logprob": "x"}]}}]}',
     "NaN": b'{"choices": [{"message": {"content": "a"}, "logprobs": {"content": [{"logprob": NaN}]}}]}',
     "invalid UTF-8": b'{"choices": [{"message": {"content": "\xff\xfe"}}]}',
     "half a surrogate": b'{"choices": [{"message": {"content": "\\ud800"}}]}',
@@ -375,3 +374,9 @@ def test_a_message_nested_as_deep_as_can_be_read_can_be_put_on_record():
         except BadReply:
             continue
         assert msgspec.json.encode(reply)
+
+
+def test_log_probabilities_of_another_form_than_the_protocols_are_passed_over():
+    data = b'{"choices": [{"message": {"content": "a"}, "logprobs": {"content": [{"logprob": "x"}]}}]}'
+    (found,) = read_reply(data, WHERE, None)[0].choices
+    assert (found.text, found.logprobs, found.tokens) == ("a", None, None)

@@ -18,6 +18,7 @@ from outthink.core.errors import BudgetExhausted, OutthinkError, ServerError
 
 COMMANDS = {
     "solve": "Answer a question, thinking as long as the strategy and the budget say.",
+    "serve": "Serve any OpenAI client: an OpenAI-compatible server that thinks.",
     "models": "List, pull, find and remove model files.",
     "strategies": "List the strategies with their parameters.",
 }

@@ -100,9 +100,11 @@ class Run(Protocol):
         *,
         index: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> Candidate:
         """One candidate, cut short (``finish`` tells) when a limit is met on the way.
 
+        ``final``: whatever it says is the answer, so that a live run may show it while it grows.
         Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
         """
         ...
@@ -137,6 +139,7 @@ class Run(Protocol):
         width: int = 8,
         first: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> AbstractAsyncContextManager[Samples]:
         """``n`` candidates from index ``first`` on, asked for in waves of ``width`` as they are pulled.
 

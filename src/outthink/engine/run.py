@@ -23,7 +23,7 @@ from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
 from outthink.engine.recall import recall
 
-_OWN = ("n", "seed", "stream", "stream_options", "max_tokens", "max_completion_tokens", "logprobs")
+_OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 """Caller's parameters that the engine itself carries out."""
 
 
@@ -49,8 +49,9 @@ class EngineRun:
         *,
         index: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> Candidate:
-        return await self._one(self._caller(model), self._job(problem, params, index, 1))
+        return await self._one(self._caller(model), self._job(problem, params, index, 1, final))
 
     async def continue_(
         self,
@@ -91,8 +92,9 @@ class EngineRun:
         width: int = 8,
         first: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n), width)
+        return open_fan(self._caller(model), self._job(problem, params, first, n, final), width)
 
     @asynccontextmanager
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
@@ -143,7 +145,7 @@ class EngineRun:
     def _caller(self, model: str | None) -> Caller:
         return Caller(self._context, self._limits, self._line(model), self._role)
 
-    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int) -> Job:
+    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, final: bool = False) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
@@ -160,7 +162,7 @@ class EngineRun:
             thinking=params.thinking,
             params=merged,
         )
-        return Job(ask, problem, index, n)
+        return Job(ask, problem, index, n, live=final and self._context.live)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:

@@ -141,16 +141,20 @@ class HttpModel:
         if ask.n > 1:
             body["n"] = ask.n
         if ask.max_tokens is not None:
-            body["max_completion_tokens" if "max_tokens" in self.lacks else "max_tokens"] = ask.max_tokens
+            newer = "max_tokens" in self.lacks or "max_completion_tokens" in ask.params  # as the caller named it
+            body["max_completion_tokens" if newer else "max_tokens"] = ask.max_tokens
         if ask.seed is not None and "seed" not in self.lacks:
             body["seed"] = ask.seed
         counts = ask.n > 1 and (not self._seen if self.dialect is None else self.dialect.bills_choices)
-        if (ask.logprobs or counts) and "logprobs" not in self.lacks:
+        if "logprobs" in self.lacks:
+            body.pop("logprobs", None)
+            body.pop("top_logprobs", None)
+        elif ask.logprobs or counts:
             body["logprobs"] = True
-            body.setdefault("top_logprobs", 1)
-        for feature, parameter in (("temperature", "temperature"), ("logprobs", "top_logprobs")):
-            if feature in self.lacks:
-                body.pop(parameter, None)
+            if not ask.params.get("logprobs"):
+                body.setdefault("top_logprobs", 1)
+        if "temperature" in self.lacks:
+            body.pop("temperature", None)
         return body
 
     @asynccontextmanager

@@ -84,13 +84,24 @@ class _Choice(msgspec.Struct):
     message: dict[str, Any] | None = None
     delta: dict[str, Any] | None = None
     finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
+    logprobs: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def raw_logprobs(self) -> bytes:
+        """This piece's ``logprobs`` as sent, empty where there are none."""
+        raw = bytes(self.logprobs)
+        return b"" if raw == b"null" else raw
 
     def entries(self) -> list[float] | None:
         """Log probabilities of this piece's tokens, None where the server sent none."""
-        if self.logprobs is None or self.logprobs.content is None:
+        raw = self.raw_logprobs
+        try:
+            content = _decode_logprobs(raw).content if raw else None
+        except msgspec.DecodeError:  # of a form that is not the protocol's
             return None
-        given = (token.logprob for token in self.logprobs.content)
+        if content is None:
+            return None
+        given = (token.logprob for token in content)
         return [_LOWEST if value is None else min(0.0, max(_LOWEST, value)) for value in given]
 
 
@@ -102,6 +113,8 @@ class _Body(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_logprobs = msgspec.json.Decoder(_Logprobs).decode
+_READ = ("role", "content", "reasoning_content", "reasoning", "tool_calls")
 _FINISH: dict[str, Finish] = {
     "stop": "stop",
     "length": "length",
@@ -176,6 +189,7 @@ def _choice(choice: _Choice, where: str) -> Choice:
         finish=_FINISH.get(choice.finish_reason or "stop", "stop"),
         tokens=None if entries is None else len(entries),
         logprobs=summarise_logprobs(entries) if entries else None,
+        raw_logprobs=(choice.raw_logprobs,) if entries else (),
     )
 
 
@@ -283,7 +297,9 @@ class StreamReader:
             reasoning=reasoning,
             tokens=tokens,
             logprobs=tuple(entries or ()),
+            raw_logprobs=choice.raw_logprobs if entries else b"",
             tool_calls=calls,
+            extra={name: value for name, value in piece.items() if name not in _READ},
             finish=_FINISH.get(choice.finish_reason, "stop") if choice.finish_reason else None,
         )
 
