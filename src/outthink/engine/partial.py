@@ -63,7 +63,7 @@ class Growing:
 def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: int) -> Candidate:
     """A choice as a candidate, its answer extracted; one cut short answers only by a final-answer marker."""
     whole = choice.finish in ("stop", "tool_calls")
-    answer = extract(choice.text, problem.answer_kind, problem.choices, marked=not whole)
+    answer = extract(choice.text, problem.answer_kind, problem.choices, marked=not whole, message=choice.message)
     return Candidate(
         index=index,
         message=choice.message,

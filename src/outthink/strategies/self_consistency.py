@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
-from outthink.answers import Votes
+from outthink.answers import Votes, resolved
 from outthink.core.candidate import Candidate, Result, StopReason
 from outthink.core.errors import BadSpec
 from outthink.core.events import Voted
@@ -41,7 +41,7 @@ class SelfConsistency:
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS)
         votes, seen = Votes(), list[Candidate]()
         if problem.answer_kind in ("auto", "text"):  # the first candidate tells whether there is a vote
-            first = await run.sample(await prompted(problem, run), params)
+            first = await resolved(await run.sample(await prompted(problem, run), params))
             if first.answer is None:
                 return single(first, run, "unscorable")
             problem = msgspec.structs.replace(problem, answer_kind=first.answer.kind)
@@ -49,7 +49,7 @@ class SelfConsistency:
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, self.n - len(seen), width=self.width, first=len(seen)) as samples:
             async for candidate in samples:
-                self._count(candidate, votes, seen, run, more=samples.landed > 0)
+                self._count(await resolved(candidate), votes, seen, run, more=samples.landed > 0)
                 if not samples.landed and votes.decided(self.n):  # the leader cannot be caught
                     break  # leaving the block cancels what is in flight
         settled = votes.seen < self.n and votes.decided(self.n)
