@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from outthink.answers.fingerprint import TooLarge, is_constant, key_of, ratio_key
+from outthink.answers.evaluate import TooLarge, symbols_of
+from outthink.answers.fingerprint import key_of, ratio_key
 from outthink.answers.grammar import Node, Unreadable, parse
 from outthink.answers.typeset import plain
 from outthink.answers.units import KNOWN, unit_of
@@ -308,6 +309,6 @@ def _compared(left: str, sign: str, right: str) -> str:
     if sign in _FLIPPED:
         left, sign, right = right, _FLIPPED[sign], left
     one, other = parse(left), parse(right)
-    if is_constant(one) and is_constant(other):
+    if not symbols_of(one) and not symbols_of(other):
         raise Unreadable("a claim about numbers")
     return f"{sign}0 " + ratio_key(("add", one, ("neg", other)), sided=sign != "≠")

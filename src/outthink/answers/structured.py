@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from outthink.answers.fences import blocks
 from outthink.core.candidate import Answer
@@ -52,8 +52,8 @@ def find_json(text: str, closed: bool) -> Answer | None:
 
 def tool_calls(message: Message | None, text: str) -> Answer | None:
     """The tool calls of a message (or, where a server left them in its text, of that) by names and arguments."""
-    given: Sequence[Any] = (message or {}).get("tool_calls") or ()
-    calls = [call.get("function") for call in given if isinstance(call, dict)] or _written_calls(text)  # pyright: ignore
+    given: Sequence[dict[str, Any]] = (message or {}).get("tool_calls") or ()
+    calls = [call.get("function") for call in given] or _written_calls(text)
     return _calls_answer(calls) if calls else None
 
 
@@ -80,7 +80,8 @@ def _calls_answer(calls: list[Any]) -> Answer | None:
     for call in calls:
         if not isinstance(call, dict) or not isinstance(call.get("name"), str) or not call["name"]:  # pyright: ignore
             return None
-        arguments: Any = call.get("arguments", call.get("parameters"))  # pyright: ignore[reportUnknownMemberType]
+        known = cast(dict[str, Any], call)
+        arguments: Any = known["arguments"] if "arguments" in known else known.get("parameters")
         try:
             if isinstance(arguments, str) and not isinstance(arguments, _Number):
                 arguments = _loads(arguments) if arguments.strip() else {}

@@ -40,7 +40,7 @@ def _value(text: str) -> str | None:
         value = found[0].doit() if found and isinstance(found[0], Expr) else None  # pyright: ignore
         if value is None or value.has(Integral, Sum, Product, Limit, Derivative):  # pyright: ignore
             return None
-        written: str = sstr(value)  # pyright: ignore[reportUnknownVariableType]
+        written = str(sstr(value))  # pyright: ignore
         return re.sub(r"\b(?:E|I|log)\b", lambda match: _OURS[match[0]], written)
     except (ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, RecursionError):
         return None
