@@ -9,13 +9,14 @@ from outthink.bench.stats.calibration import Bin, brier, ece, ece_if_calibrated,
 from outthink.bench.stats.comparison import (
     Comparison,
     accuracy_difference,
+    accuracy_estimate,
     compare,
     log_token_ratio,
     mean_estimate,
     token_ratio,
 )
 from outthink.bench.stats.frontier import iso_accuracy_saving, isotonic, pareto, tokens_for
-from outthink.bench.stats.intervals import Estimate, bootstrap, wilson
+from outthink.bench.stats.intervals import Estimate, Resampling, bootstrap, wilson
 from outthink.bench.stats.pools import majority_at_k, oracle_at_k, pass_at_k, random_choice
 from outthink.bench.stats.significance import detectable_difference, discordant, holm, mcnemar, sign_flip
 
@@ -23,7 +24,9 @@ __all__ = [
     "Bin",
     "Comparison",
     "Estimate",
+    "Resampling",
     "accuracy_difference",
+    "accuracy_estimate",
     "bootstrap",
     "brier",
     "compare",

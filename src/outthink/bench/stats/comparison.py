@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outthink.bench.stats.intervals import Clusters, Estimate, bootstrap
+from outthink.bench.stats.intervals import Clusters, Estimate, Resampling, bootstrap, by_cluster, wilson
 from outthink.bench.stats.significance import detectable_difference, discordant, mcnemar, sign_flip
 
 Floats = NDArray[np.float64]
@@ -37,49 +37,67 @@ def compare(
     b: tuple[ArrayLike, ArrayLike],
     *,
     clusters: Clusters = None,
-    level: float = 0.95,
-    seed: int = 0,
+    how: Resampling = Resampling(),
 ) -> Comparison:
     """Compare (accuracies, tokens) of two strategies, each one value a question in the same order."""
     ours, theirs = np.asarray(a[0], dtype=np.float64), np.asarray(b[0], dtype=np.float64)
     once = bool(np.all(np.isin(ours, (0, 1))) and np.all(np.isin(theirs, (0, 1))))
     return Comparison(
-        accuracy_diff=accuracy_difference(ours, theirs, clusters=clusters, level=level, seed=seed),
-        token_ratio=token_ratio(a[1], b[1], clusters=clusters, level=level, seed=seed),
-        p=sign_flip(ours - theirs, clusters=clusters, seed=seed),
+        accuracy_diff=accuracy_difference(ours, theirs, clusters=clusters, how=how),
+        token_ratio=token_ratio(a[1], b[1], clusters=clusters, how=how),
+        p=sign_flip(ours - theirs, clusters=clusters, seed=how.seed),
         mcnemar_p=mcnemar(*discordant(ours, theirs)) if once and clusters is None else None,
-        detectable=detectable_difference(ours - theirs, clusters=clusters, level=level),
+        detectable=detectable_difference(ours - theirs, clusters=clusters, level=how.level),
     )
 
 
-def mean_estimate(values: ArrayLike, *, clusters: Clusters = None, level: float = 0.95, seed: int = 0) -> Estimate:
+def mean_estimate(values: ArrayLike, *, clusters: Clusters = None, how: Resampling = Resampling()) -> Estimate:
     """The mean over questions (of means over repeats or orders of replay) with its bootstrap interval."""
-    return bootstrap(_with_count(values), _ratio, clusters=clusters, level=level, seed=seed)
+    column = np.asarray(values, dtype=np.float64)
+    return bootstrap(np.stack([column, np.ones_like(column)]), _ratio, clusters=clusters, how=how)
+
+
+def accuracy_estimate(right: ArrayLike, *, clusters: Clusters = None, how: Resampling = Resampling()) -> Estimate:
+    """Mean accuracy with its interval: Wilson's for single runs of questions that stand alone, else the bootstrap's."""
+    values = np.asarray(right, dtype=np.float64)
+    if clusters is None and np.all(np.isin(values, (0, 1))):
+        return wilson(float(values.sum()), len(values), how.level)
+    return mean_estimate(values, clusters=clusters, how=how)
 
 
 def accuracy_difference(
-    a: ArrayLike, b: ArrayLike, *, clusters: Clusters = None, level: float = 0.95, seed: int = 0
+    a: ArrayLike, b: ArrayLike, *, clusters: Clusters = None, how: Resampling = Resampling()
 ) -> Estimate:
-    """Mean accuracy of a minus that of b, paired by question, with its bootstrap interval."""
+    """Mean accuracy of a minus that of b, paired by question, with its bootstrap interval.
+
+    Where few questions differ, resampling alone claims too much: a difference not met among them is not ruled out. So
+    two questions more are resampled, one for each side, that differ as much as those that do (root mean square; a
+    whole question where none does). For single runs this is the adjustment of Bonett and Price, 2012.
+    """
     ours, theirs = _paired(a, b)
-    return mean_estimate(ours - theirs, clusters=clusters, level=level, seed=seed)
+    differences = ours - theirs
+    sums = by_cluster(differences, clusters)[0]
+    some: Floats = sums[sums != 0]
+    size = float(np.sqrt(np.mean(np.square(some)))) if len(some) else 1.0
+    padded = np.concatenate([differences, [size, -size]])
+    grouped = None if clusters is None else [*((cluster,) for cluster in clusters), 1, -1]
+    found = mean_estimate(padded, clusters=grouped, how=how)
+    return Estimate(float(np.mean(differences)), found.low, found.high)
 
 
 def log_token_ratio(
-    a: ArrayLike, b: ArrayLike, *, clusters: Clusters = None, level: float = 0.95, seed: int = 0
+    a: ArrayLike, b: ArrayLike, *, clusters: Clusters = None, how: Resampling = Resampling()
 ) -> Estimate:
     """The natural log of a's mean tokens over b's, paired by question, with its bootstrap interval."""
     ours, theirs = _paired(a, b)
     if np.any(ours < 0) or np.any(theirs < 0) or not ours.sum() > 0 or not theirs.sum() > 0:
         raise ValueError("a ratio of tokens needs counts above 0 on both sides")
-    return bootstrap(np.stack([ours, theirs]), _log_ratio, clusters=clusters, level=level, seed=seed)
+    return bootstrap(np.stack([ours, theirs]), _log_ratio, clusters=clusters, how=how)
 
 
-def token_ratio(
-    a: ArrayLike, b: ArrayLike, *, clusters: Clusters = None, level: float = 0.95, seed: int = 0
-) -> Estimate:
+def token_ratio(a: ArrayLike, b: ArrayLike, *, clusters: Clusters = None, how: Resampling = Resampling()) -> Estimate:
     """a's mean tokens over b's; the interval is that of the log, carried back."""
-    found = log_token_ratio(a, b, clusters=clusters, level=level, seed=seed)
+    found = log_token_ratio(a, b, clusters=clusters, how=how)
     return Estimate(*(float(np.exp(end)) for end in found))
 
 
@@ -88,11 +106,6 @@ def _paired(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     if ours.shape != theirs.shape or ours.ndim != 1:
         raise ValueError(f"paired values need one a question on both sides, not {ours.shape} and {theirs.shape}")
     return ours, theirs
-
-
-def _with_count(values: ArrayLike) -> Floats:
-    column = np.asarray(values, dtype=np.float64)
-    return np.stack([column, np.ones_like(column)])
 
 
 def _ratio(sums: Floats) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outthink.bench.stats.intervals import Clusters, Estimate, bootstrap
+from outthink.bench.stats.intervals import Clusters, Estimate, Resampling, bootstrap
 
 Floats = NDArray[np.float64]
 
@@ -62,8 +62,7 @@ def iso_accuracy_saving(
     strategy: tuple[ArrayLike, ArrayLike],
     *,
     clusters: Clusters = None,
-    level: float = 0.95,
-    seed: int = 0,
+    how: Resampling = Resampling(),
 ) -> Estimate:
     """How many times the strategy's tokens the fixed curve needs for the strategy's accuracy, with its interval.
 
@@ -83,4 +82,4 @@ def iso_accuracy_saving(
         needed = tokens_for(means[:, -1], means[:, :points], means[:, points : 2 * points])
         return needed / means[:, -2]
 
-    return bootstrap(columns, saving, clusters=clusters, level=level, seed=seed)
+    return bootstrap(columns, saving, clusters=clusters, how=how)

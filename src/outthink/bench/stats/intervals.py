@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +17,21 @@ Clusters = Sequence[Hashable] | None
 Method = Literal["expanded", "percentile", "bca"]
 _CHUNK = 2_000_000
 """Resampling counts held at once: 16 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How an interval is made: its ``level``, and ``resamples`` draws from ``seed``.
+
+    ``expanded`` is the percentile interval with its levels widened as Student's t with n - 1 degrees of freedom and
+    the factor sqrt(n / (n - 1)) ask for (Hesterberg, 2015, arXiv 1411.5279, section 5.2); ``bca`` is Efron's (1987).
+    ``benchmarks/coverage.py`` shows why ``expanded`` was chosen.
+    """
+
+    level: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+    method: Method = "expanded"
 
 
 class Estimate(NamedTuple):
@@ -59,19 +75,12 @@ def bootstrap(
     statistic: Callable[[Floats], Floats],
     *,
     clusters: Clusters = None,
-    level: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
-    method: Method = "expanded",
+    how: Resampling = Resampling(),
 ) -> Estimate:
     """A statistic of sums over questions, with the interval of a bootstrap that resamples questions (or clusters).
 
     ``columns``: columns × questions. ``statistic``: from sums, draws × columns, to values, draws. All columns of a
-    question are drawn together, so comparisons are paired.
-
-    ``expanded`` is the percentile interval with its levels widened as Student's t with n - 1 degrees of freedom and
-    the factor sqrt(n / (n - 1)) ask for (Hesterberg, 2015, arXiv 1411.5279, section 5.2); ``bca`` is Efron's (1987).
-    Which was chosen, and why, is shown by ``benchmarks/coverage.py``.
+    question are drawn together, so comparisons are paired. With one question (or cluster) the interval is everything.
     """
     sums = by_cluster(columns, clusters)
     units = sums.shape[1]
@@ -80,26 +89,26 @@ def bootstrap(
     value = float(statistic(sums.sum(axis=1)[None, :])[0])
     if units == 1:
         return Estimate(value, -np.inf, np.inf)
-    draws = np.sort(np.concatenate([statistic(drawn) for drawn in _resampled(sums, resamples, seed)]))
-    tail = (1 - level) / 2
-    if method == "bca":
+    draws = np.sort(np.concatenate([statistic(drawn) for drawn in _resampled(sums, how)]))
+    tail = (1 - how.level) / 2
+    if how.method == "bca":
         left_out = statistic(sums.sum(axis=1)[None, :] - np.transpose(sums))
         low, high = _bca(draws, value, left_out, tail)
     else:
-        low = _expanded(tail, units) if method == "expanded" else tail
+        low = _expanded(tail, units) if how.method == "expanded" else tail
         high = 1 - low
     ends = np.quantile(draws, [low, high], method="nearest" if not np.all(np.isfinite(draws)) else "linear")
     return Estimate(value, float(ends[0]), float(ends[1]))
 
 
-def _resampled(sums: Floats, resamples: int, seed: int) -> Iterator[Floats]:
+def _resampled(sums: Floats, how: Resampling) -> Iterator[Floats]:
     """Column sums of resampled clusters, draws × columns, some at a time."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(how.seed)
     units = sums.shape[1]
     share = np.full(units, 1 / units)
     done = 0
-    while done < resamples:
-        size = min(max(1, _CHUNK // units), resamples - done)
+    while done < how.resamples:
+        size = min(max(1, _CHUNK // units), how.resamples - done)
         yield random.multinomial(units, share, size=size) @ np.transpose(sums)
         done += size
 
@@ -112,7 +121,8 @@ def _expanded(tail: float, units: int) -> float:
 
 def _bca(draws: Floats, value: float, left_out: Floats, tail: float) -> tuple[float, float]:
     """The levels of the bias-corrected and accelerated interval."""
-    below = (np.count_nonzero(draws < value) + np.count_nonzero(draws <= value)) / (2 * len(draws))
+    under, upto = np.searchsorted(draws, value, "left"), np.searchsorted(draws, value, "right")
+    below = (int(under) + int(upto)) / (2 * len(draws))
     if not 0 < below < 1:
         return tail, 1 - tail
     bias = float(special.ndtri(below))

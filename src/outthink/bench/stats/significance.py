@@ -46,15 +46,21 @@ def sign_flip(differences: ArrayLike, *, clusters: Clusters = None, draws: int =
         return 1.0
     if len(sums) <= _EXACT:
         patterns = np.array(list(itertools.product((-1.0, 1.0), repeat=len(sums))))
-        return np.count_nonzero(np.abs(np.dot(patterns, sums)) >= reached) / len(patterns)
+        return _beyond(patterns, sums, reached) / len(patterns)
     random = np.random.default_rng(seed)
     hits, done = 0, 0
     while done < draws:
         size = min(max(1, 2_000_000 // len(sums)), draws - done)
-        signs = 1 - 2.0 * random.integers(0, 2, size=(size, len(sums)), dtype=np.int8)
-        hits += np.count_nonzero(np.abs(np.dot(signs, sums)) >= reached)
+        signs: Floats = random.choice(np.array([-1.0, 1.0]), size=(size, len(sums)))
+        hits += _beyond(signs, sums, reached)
         done += size
     return (hits + 1) / (draws + 1)
+
+
+def _beyond(signs: Floats, sums: Floats, reached: float) -> int:
+    """How many patterns of signs give a sum at least as far from 0."""
+    far: NDArray[np.bool_] = np.abs(signs @ sums) >= reached
+    return int(far.sum())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
