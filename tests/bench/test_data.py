@@ -6,6 +6,7 @@ import json
 import msgspec
 import pytest
 
+from outthink.answers import canonical
 from outthink.bench.data import load, row_of
 from outthink.core.errors import InputError, UnknownName
 
@@ -81,6 +82,12 @@ def test_what_is_asked_holds_all_it_takes_to_answer(layout, asked):
 def test_choices_are_told_apart_from_the_question():
     assert row_of(LAYOUTS["multiple choice"]).problem.choices == ("(A) 1", "(B) 2")
     assert row_of(LAYOUTS["options inside"]).problem.choices == ("(A) one", "(B) two")
+
+
+def test_a_choice_may_be_given_by_its_letter_its_text_or_its_place_from_0():
+    for answer in ("B", "(B)", "green", 1):
+        row = row_of({"question": "Which?", "answer": answer, "choices": ["red", "green"]})
+        assert canonical(row.answer, "choice", row.problem.choices).text == "B"
 
 
 def test_one_test_is_shown_and_all_are_gold():

@@ -69,6 +69,8 @@ def test_right_answers_are_right_however_they_are_written(fields, text):
         (GAME, "The answer is 4 * 5 - 6 + 10 + 0"),
         (GAME, "The answer is 45 - 6 - 10 - 5"),
         (GAME, "The answer is 4 * 5 * (6 - 10)"),
+        (GAME, "The answer is 4 * 5 - (6 - 10) 7"),
+        (GAME, "The answer is 4 * 5 - (6 - 10) + 4 - 4"),
         (GAME, "Answer: None"),
         (GAME, "The answer is (4 * 5 - (6 - 10)"),
         (GAME, "The answer is 4 / (5 - 5) + 6 + 10"),
@@ -100,6 +102,12 @@ def test_every_literal_equals_itself(gold):
 def test_hostile_literals_are_wrong_and_harmless(bomb):
     assert grade(row_of(LITERAL), Answer(bomb, "literal", bomb)) == 0.0
     assert grade(row_of(GAME), Answer(bomb, "literal", bomb)) == 0.0
+
+
+def test_literals_nested_beyond_reason_are_not_read():
+    for depth, right in ((30, 1.0), (60, 0.0)):
+        row = row_of({"question": "?", "answer": "[" * depth + "]" * depth, "grader": "literal"})
+        assert grade(row, Answer("[ " * depth + "]" * depth, "literal", "")) == right
 
 
 def test_nothing_is_evaluated(tmp_path):
@@ -183,6 +191,7 @@ def test_a_program_without_a_runner_is_an_error_that_names_the_row():
     [
         ("def f(): pass", "def f(): pass"),
         ("```py\nx = 1\n```\ndone", "x = 1\n"),
+        ("```\ndef f(): wrong\n```\nno:\n```\ndef f(): right\n```", "def f(): right\n"),
         ("cut short:\n```python\ndef f():\n    return", "def f():\n    return"),
     ],
 )

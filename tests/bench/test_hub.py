@@ -21,6 +21,9 @@ class Rows(BaseHTTPRequestHandler):
         self.server.asked.append(asked)
         if asked["dataset"] == "broken/one":
             return self.answer(200, b"<html>")
+        if asked["dataset"] == "long/one":
+            row = {"row": {"question": "Lo", "answer": "1"}, "truncated_cells": ["question"]}
+            return self.answer(200, json.dumps({"rows": [row], "num_rows_total": 1}).encode())
         if asked["dataset"] != "maths/word-problems" or asked["config"] != "main":
             return self.answer(404, b'{"error": "not found"}')
         start, length = int(asked["offset"]), int(asked["length"])
@@ -78,6 +81,7 @@ def test_the_fingerprint_is_that_of_the_content(service):
     [
         ("hub:maths/nothing", "the hub answered 404; check the name, config and split"),
         ("hub:broken/one", "the hub's reply cannot be read"),
+        ("hub:long/one", "row 1 is too long for the hub's service; get the data as a file"),
         ("hub:maths/word-problems?config=main&answer=gold", "say which columns to use.*there are problem, answer"),
         ("hub:maths/word-problems?rows=many", "is not understood; write hub:OWNER/NAME"),
         ("hub:maths/word-problems?size=3", "is not understood; write hub:OWNER/NAME"),

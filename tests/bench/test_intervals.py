@@ -96,6 +96,13 @@ def test_accuracy_of_single_runs_has_wilsons_interval_and_means_have_the_bootstr
     assert accuracy_estimate([1, 0, 1, 0], clusters="aabb") == mean_estimate([1, 0, 1, 0], clusters="aabb")
 
 
+def test_clusters_of_one_are_no_clusters():
+    a, b = [1, 0, 1, 1], [0, 0, 1, 0]
+    alone, tokens = ["w", "x", "y", "z"], [5, 6, 7, 8]
+    assert accuracy_estimate(a, clusters=alone) == wilson(3, 4)
+    assert compare((a, tokens), (b, tokens), clusters=alone) == compare((a, tokens), (b, tokens))
+
+
 def test_one_question_says_nothing_about_others():
     assert mean_estimate([0.5]) == (0.5, -np.inf, np.inf)
     with pytest.raises(ValueError, match="no questions"):

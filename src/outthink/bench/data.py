@@ -84,9 +84,9 @@ def _rows(
     named: bool | None = None
     for number, fields in numbered:
         where = f"{source} {unit} {number}"
-        if named is None:
-            named = "id" in fields
-        if named != ("id" in fields):
+        has_id = fields.get("id") is not None
+        named = has_id if named is None else named
+        if named != has_id:
             missing = "has no id though others have" if named else "has an id though others have none"
             raise InputError(f"{where} {missing}; give every row an id, or none")
         row = row_of(fields, where, grader=grader, contexts=contexts)
@@ -103,7 +103,8 @@ def row_of(fields: Fields, where: str = "the row", *, grader: str | None = None,
     name = _grader_of(fields, grader, where)
     messages = _messages(fields, name, where, contexts)
     tests = _texts(fields, "tests", where)
-    identity = str(fields.get("id", "")) or _identity(messages)
+    given = fields.get("id")
+    identity = _identity(messages) if given is None or given == "" else str(given)
     row = Row(
         id=identity,
         problem=Problem(
@@ -156,8 +157,10 @@ def _identity(messages: tuple[Message, ...]) -> str:
 
 
 def _gold(fields: Fields, grader: str, where: str) -> str:
-    """The gold answer as text; optional where tests or numbers decide."""
+    """The gold answer as text; optional where tests or numbers decide. A whole number for a choice counts from 0."""
     gold: Any = fields.get("answer")
+    if grader == "choice" and type(gold) is int and 0 <= gold < len(choices_of(fields)):
+        return choices_of(fields)[gold][1]
     if gold is None and grader in ("tests", "game24"):
         return ""
     if gold is None or not str(gold).strip():

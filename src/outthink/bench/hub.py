@@ -6,13 +6,15 @@ no key is sent, so only public data sets can be read.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
-from typing import Any, cast
+from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qsl, urlencode
 from urllib.request import urlopen
+
+import msgspec
 
 from outthink.core.errors import InputError
 
@@ -23,6 +25,16 @@ _SERVICE = "https://datasets-server.huggingface.co"
 _PAGE = 100
 _SECONDS = 30
 _QUESTION, _ANSWER = ("question", "problem", "prompt", "input"), ("answer", "target", "output", "solution")
+
+
+class _Line(msgspec.Struct):
+    row: dict[str, Any]
+    truncated_cells: list[str] = []
+
+
+class _Page(msgspec.Struct):
+    rows: list[_Line]
+    num_rows_total: int
 
 
 def hub_fields(source: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -41,14 +53,16 @@ def hub_fields(source: str) -> Iterator[tuple[int, dict[str, Any]]]:
     start = 0
     while start < most:
         page = _page(source, name, chosen, start, min(_PAGE, most - start))
-        for offset, found in enumerate(page["rows"]):
-            yield start + offset + 1, _renamed(found["row"], chosen, source)
-        start += len(page["rows"])
-        if not page["rows"] or start >= page["num_rows_total"]:
+        for number, line in enumerate(page.rows, start=start + 1):
+            if line.truncated_cells:
+                raise InputError(f"{source} row {number} is too long for the hub's service; get the data as a file")
+            yield number, _renamed(line.row, chosen, source)
+        start += len(page.rows)
+        if not page.rows or start >= page.num_rows_total:
             return
 
 
-def _page(source: str, name: str, chosen: dict[str, str], start: int, length: int) -> dict[str, Any]:
+def _page(source: str, name: str, chosen: dict[str, str], start: int, length: int) -> _Page:
     query = {
         "dataset": name,
         "config": chosen.get("config", "default"),
@@ -60,18 +74,15 @@ def _page(source: str, name: str, chosen: dict[str, str], start: int, length: in
     remedy = "check the name, config and split, or save the rows as JSON lines and give that file's path"
     try:
         with urlopen(url, timeout=_SECONDS) as reply:
-            page: object = json.load(reply)
+            return msgspec.json.decode(reply.read(), type=_Page)
     except HTTPError as error:
         error.close()
         raise InputError(f"{source}: the hub answered {error.code}; {remedy}") from error
     except (URLError, OSError) as error:
         cause = getattr(error, "reason", error)
         raise InputError(f"{source}: the hub cannot be reached ({cause}); {remedy}") from error
-    except ValueError as error:
+    except (ValueError, HTTPException) as error:
         raise InputError(f"{source}: the hub's reply cannot be read; {remedy}") from error
-    if not isinstance(page, dict) or not isinstance(cast(dict[str, Any], page).get("rows"), list):
-        raise InputError(f"{source}: the hub's reply has no rows; {remedy}")
-    return {"num_rows_total": 0, **cast(dict[str, Any], page)}
 
 
 def _renamed(fields: dict[str, Any], chosen: dict[str, str], source: str) -> dict[str, Any]:

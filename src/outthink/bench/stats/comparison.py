@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outthink.bench.stats.intervals import Clusters, Estimate, Resampling, bootstrap, by_cluster, wilson
+from outthink.bench.stats.intervals import Clusters, Estimate, Resampling, bootstrap, by_cluster, shared, wilson
 from outthink.bench.stats.significance import detectable_difference, discordant, mcnemar, sign_flip
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ def compare(
         accuracy_diff=accuracy_difference(ours, theirs, clusters=clusters, how=how),
         token_ratio=token_ratio(a[1], b[1], clusters=clusters, how=how),
         p=sign_flip(ours - theirs, clusters=clusters, seed=how.seed),
-        mcnemar_p=mcnemar(*discordant(ours, theirs)) if once and clusters is None else None,
+        mcnemar_p=mcnemar(*discordant(ours, theirs)) if once and shared(clusters) is None else None,
         detectable=detectable_difference(ours - theirs, clusters=clusters, level=how.level),
     )
 
@@ -60,7 +60,7 @@ def mean_estimate(values: ArrayLike, *, clusters: Clusters = None, how: Resampli
 def accuracy_estimate(right: ArrayLike, *, clusters: Clusters = None, how: Resampling = Resampling()) -> Estimate:
     """Mean accuracy with its interval: Wilson's for single runs of questions that stand alone, else the bootstrap's."""
     values = np.asarray(right, dtype=np.float64)
-    if clusters is None and np.all(np.isin(values, (0, 1))):
+    if shared(clusters) is None and np.all(np.isin(values, (0, 1))):
         return wilson(float(values.sum()), len(values), how.level)
     return mean_estimate(values, clusters=clusters, how=how)
 

@@ -57,6 +57,11 @@ def wilson(right: float, n: int, level: float = 0.95) -> Estimate:
     return Estimate(share, 0.0 if right == 0 else low, 1.0 if right == n else high)
 
 
+def shared(clusters: Clusters) -> Clusters:
+    """The clusters, or None where no two questions share one."""
+    return None if clusters is None or len(set(clusters)) == len(clusters) else clusters
+
+
 def by_cluster(values: ArrayLike, clusters: Clusters) -> Floats:
     """Sums over each cluster: from columns × questions to columns × clusters, in order of first appearance."""
     columns = np.atleast_2d(np.asarray(values, dtype=np.float64))
