@@ -39,16 +39,16 @@ def extract(text: str, kind: AnswerKind, choices: Sequence[str] = (), *, marked:
     return None if marked or kind == "auto" else _at_end(text, kind, choices)
 
 
+def _settles(found: str) -> bool:
+    """Whether a marker's words say that there is no answer, or none to choose: then nothing else is read."""
+    return bool(_NO_ANSWER.search(found)) or len(numbers_in(found)) > 1
+
+
 def stated(text: str) -> str | None:
     """What stands in the last box, else behind the last final-answer marker, as it is written."""
     text = text[-LONGEST:]
     boxed = _boxed(text)
     return _behind_marker(text) if boxed is None else boxed
-
-
-def _settles(found: str) -> bool:
-    """Whether a marker's words say that there is no answer, or none to choose: then nothing else is read."""
-    return bool(_NO_ANSWER.search(found)) or len(numbers_in(found)) > 1
 
 
 def _boxed(text: str) -> str | None:

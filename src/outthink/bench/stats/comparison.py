@@ -79,7 +79,7 @@ def accuracy_difference(
     differences = ours - theirs
     sums = by_cluster(differences, clusters)[0]
     some: Floats = sums[sums != 0]
-    size = float(np.mean(np.power(some, 4)) ** 0.25) if len(some) else 1.0
+    size = float(np.mean(np.power(some, 4))) ** 0.25 if len(some) else 1.0
     padded = np.concatenate([differences, [size, -size]])
     grouped = None if clusters is None else [*((cluster,) for cluster in clusters), 1, -1]
     found = mean_estimate(padded, clusters=grouped, how=how)
