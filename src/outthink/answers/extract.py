@@ -72,7 +72,7 @@ def _behind_marker(text: str) -> str | None:
     if last is None:
         return None
     lines = [line.strip() for line in text[last.end() : last.end() + 2000].split("\n")]
-    line = next((line for line in lines if line.strip("*\\[]()$ ")), "")
+    line = next((line for line in lines if line.strip("*\\[($ ")), "")
     return _SENTENCE_END.split(line)[0]
 
 
