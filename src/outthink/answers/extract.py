@@ -77,6 +77,13 @@ def _settles(found: str) -> bool:
     return bool(_NO_ANSWER.search(found)) or len(numbers_in(found)) > 1
 
 
+def stated(text: str) -> str | None:
+    """What stands in the last box, else behind the last final-answer marker, as it is written."""
+    text = text[-LONGEST:]
+    boxed = _boxed(text)
+    return _behind_marker(text) if boxed is None else boxed
+
+
 def _boxed(text: str) -> str | None:
     """What is inside the last box with balanced braces."""
     if "box" not in text:
@@ -104,7 +111,7 @@ def _behind_marker(text: str) -> str | None:
     if tail is None:
         return None
     lines = [line.strip() for line in tail.split("\n")]
-    line = next((line for line in lines if line.strip("*\\[]()$ ")), "")
+    line = next((line for line in lines if line.strip("*\\[($ ")), "")
     return _SENTENCE_END.split(line)[0]
 
 
