@@ -114,7 +114,8 @@ class Caller:
         if bounded:
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
-        streaming = self.limits.timed and "stream" not in line.model.lacks
+        endless = bounded and ledger.shared and job.ask.max_tokens is None  # its worst case is all that is left
+        streaming = (self.limits.timed or endless) and "stream" not in line.model.lacks
         want = Want(
             prompt,
             job.n,
@@ -146,15 +147,15 @@ class Caller:
             if hold is not None:
                 return hold
             limiter.release(permits)
-            if not self.ledger.could_fit(want) or not self.ledger.waits:
+            if not self.ledger.could_fit(want):
                 raise self._no_room(want)
             await self.ledger.freed()
 
     def _no_room(self, want: Want) -> Exception:
         """The end of the budget; before anything was spent, the smallest that would do."""
-        ledger = self.ledger
+        ledger = self.ledger.tight(want)
         floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
-        if ledger.charged == Cost() and not ledger.waits:
+        if ledger.charged == Cost() and not ledger.held.calls:
             return _too_small(ledger.budget.tokens, ledger.budget.completion_tokens, want, floor)
         return self.limits.end(
             "budget",
