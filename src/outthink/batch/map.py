@@ -1,7 +1,8 @@
 """Answering a file of rows: each ends as one row of the output, whatever happens to it.
 
 Deterministic, for a backend that repeats itself and rows that no limit or fault touched: everything but ``run_id``,
-``seconds``, and what only says how it was paid for now (``billed``, ``cached``); with ``ordered`` the order too.
+``seconds``, and what only says how it was paid for now (``billed``, ``cached``); with ``ordered`` the order too. A
+server that counts several choices of one reply together leaves each one's ``tokens`` to be estimated or not.
 """
 
 from __future__ import annotations
