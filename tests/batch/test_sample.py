@@ -87,9 +87,8 @@ async def test_the_vote_over_a_pool_is_the_vote_over_the_model(tmp_path):
     await record(tmp_path / "p", n=8)
     async with Engine(await open_pool(f"pool:{tmp_path / 'p'}")) as replay, Engine(FakeModel(SCRIPT)) as live:
         for asked in QUESTIONS:
-            one, two = (
-                await engine.solve(asked.problem, strategy="self-consistency(n=8)") for engine in (replay, live)
-            )
+            one = await replay.solve(asked.problem, strategy="self-consistency(n=8)")
+            two = await live.solve(asked.problem, strategy="self-consistency(n=8)")
             assert (one.answer, one.votes, one.usage.tokens) == (two.answer, two.votes, two.usage.tokens)
 
 
@@ -264,3 +263,26 @@ class TestAgainstAServer:
             assert len(bought) <= len(QUESTIONS) + 2  # at most those in flight when it was killed
             assert await command(tmp_path / "whole", "--no-cache") == 0
         assert (tmp_path / "p").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["none", "p", "-n", "2"], 2, "cannot be read"),
+        (["d", "p", "-n", "0"], 2, "--n takes"),
+        (["d", "p", "-n", "2", "--first", "9"], 2, "no rows from row 9"),
+        (["d", "p", "-n", "2", "-s", "best-of-n"], 2, "no single prompt"),
+        (["d", "p", "-n", "2", "--temperature", "7"], 2, "--temperature"),
+        (["d", "p", "-n", "2", "--first", "2", "--limit", "1"], 0, "1 question · "),
+    ],
+)
+def test_the_command_says_what_is_wrong_on_one_line_with_a_status(tmp_path, arguments, status, told):
+    rows = [{"id": one.id, "question": one.problem.question, "answer": one.answer} for one in QUESTIONS[:3]]
+    (tmp_path / "d").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = [sys.executable, "-m", "outthink", "sample", *arguments, "-m", "fake"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == status, done.stderr
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    if status == 0:
+        assert [row.id for row in read_pool(tmp_path / "p")] == ["q1"]

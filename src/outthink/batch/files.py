@@ -37,7 +37,7 @@ class LineReader:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path = "standard input" if path == "-" else path
         try:
             self._file = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             found = os.fstat(self._file)
@@ -95,7 +95,7 @@ class LineWriter:
     """
 
     def __init__(self, path: str, *, go_on: bool, remedy: str) -> None:
-        self.path, self.lines = path, 0
+        self.path, self.lines = "standard output" if path == "-" else path, 0
         self._regular = False
         try:
             self._file = os.dup(1) if path == "-" else self._open(path, go_on)

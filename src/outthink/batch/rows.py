@@ -86,11 +86,13 @@ def _object(line: Line) -> dict[str, Any]:
 def problem_of(fields: dict[str, Any], name: str, kind: AnswerKind) -> Problem:
     """The problem that a row's fields make. Raises `BadProblem`, or msgspec's error naming the field."""
     row = msgspec.convert(fields, _Fields)
-    msgspec.convert(row.params, _Limits)
+    if row.params:
+        msgspec.convert(row.params, _Limits)
     if (row.question is None) == (row.messages is None):
         raise BadProblem("it needs a question or messages, one of them")
     messages: list[Message] = row.messages or [{"role": "user", "content": row.question}]
-    msgspec.convert(messages, list[_Message])
+    if row.messages:
+        msgspec.convert(row.messages, list[_Message])
     passages = (row.context,) if isinstance(row.context, str) else row.context
     return Problem.of(
         Problem(
