@@ -157,9 +157,10 @@ async def test_the_whole_jobs_budget_is_kept_at_every_move_whatever_runs_in_para
     assert progress.usage.tokens == model.books.prompt_tokens + model.books.completion_tokens
 
 
-async def test_a_whole_jobs_budget_does_not_make_rows_wait_for_each_other_while_it_lasts(tmp_path):
+@pytest.mark.parametrize("each", [None, Budget(tokens=90)])
+async def test_a_whole_jobs_budget_does_not_make_rows_wait_for_each_other_while_it_lasts(tmp_path, each):
     model = FakeModel(SCRIPT, latency=1.0)
-    plan = Plan(strategy="direct", total=Budget(tokens=100_000), budget=Budget(tokens=90), concurrency=20)
+    plan = Plan(strategy="direct", total=Budget(tokens=100_000), budget=each, concurrency=20)
     _, rows = await run(tmp_path, [question(i) for i in range(60)], model, plan)
     assert not any("error" in row for row in rows)
     assert model.books.most_in_flight == 20
