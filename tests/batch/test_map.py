@@ -212,6 +212,24 @@ async def test_what_was_spent_before_counts_towards_the_whole_jobs_budget(tmp_pa
     assert sum("error" in row for row in rows) == 10
 
 
+async def test_rows_that_a_server_failed_are_tried_again_where_asked_and_bad_ones_are_not(tmp_path):
+    def fault(_, ask):
+        return ServerFault("broken", 500) if "5 cats" in ask.messages[-1]["content"] else None
+
+    asked = [*[question(i) for i in range(9)], "broken"]
+    _, before = await run(tmp_path, asked, FakeModel(SCRIPT, fault=fault))
+    assert sum("error" in row for row in before) == 2
+    model = FakeModel(SCRIPT)
+    _, after = await run(tmp_path, asked, model, Plan(resume=True, retry=True))
+    assert model.books.calls == 1
+    assert [row["id"] for row in after if "error" in row] == ["10"]
+    assert [row for row in before if row["id"] != "q5"] == after[:-1]
+    assert after[-1]["id"] == "q5"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+    with pytest.raises(InputError, match="out of order"):
+        await run(tmp_path, asked, plan=Plan(resume=True, retry=True, ordered=True))
+
+
 async def test_an_output_that_is_there_or_was_made_otherwise_is_refused(tmp_path):
     await run(tmp_path, [question(1)], plan=Plan(strategy="direct"))
     with pytest.raises(InputError, match="exists already; go on with it by --resume"):
@@ -294,6 +312,7 @@ class TestCommand:
             (["none.jsonl", "out"], 2, "cannot be read"),
             (["in", "in"], 2, "--resume"),
             (["in", "/dev/full"], 2, "No space left"),
+            (["in", "out", "--retry-errors"], 2, "--resume"),
             (["in", "out", "--answer", "x"], 2, "--answer"),
             (["in", "out", "--total-budget", "x=1"], 2, "not a limit"),
             (["in", "out", "-m", "fake@http://127.0.0.1:9/v1"], 4, "is the server running"),

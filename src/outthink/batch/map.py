@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, closing
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -37,7 +38,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How rows are answered. ``budget`` is each row's, ``total`` the whole job's; ``concurrency`` counts rows.
 
     ``ordered``: write in the order of the input. ``resume``: go on with an output that is there; its rows are
-    finished, those with an error too, and what its answers cost counts towards ``total``.
+    finished, those with an error too, and what its answers cost counts towards ``total``. ``retry``: except that rows
+    which failed for no fault of their own (a server, a budget) are answered again, at the end.
     """
 
     strategy: str | None = None
@@ -48,11 +50,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None = None
     ordered: bool = False
     resume: bool = False
+    retry: bool = False
 
 
 class _Told(msgspec.Struct):
     """What is read of an error on resume."""
 
+    type: str = ""
     line: int = 0
 
 
@@ -72,6 +76,8 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
     Raises `InputError` for what is wrong with the whole job (files, model, strategy, prices), and `ServerError`
     when the server cannot be used at all; what is wrong with a row is in its output row.
     """
+    if plan.retry and plan.ordered:
+        raise InputError("rows that are tried again come last, out of order; leave out ordered, or retry")
     line = await engine.line()
     if plan.strategy is not None:
         plugins.strategy(plan.strategy)
@@ -79,6 +85,8 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
         check_price(budget, line.model)
     with closing(LineReader(source)) as reader:
         remedy = "go on with it by --resume, or name another file"
+        if plan.retry:
+            drop_failed(target)
         with closing(LineWriter(target, go_on=plan.resume, remedy=remedy)) as writer, closing(Seen()) as seen:
             ledger = Ledger(plan.total)
             job = MapJob(engine, plan, ledger, seen, Progress(ledger=ledger, whole=reader.size), report)
@@ -95,6 +103,32 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
                 )
     report(job.progress)
     return job.progress
+
+
+def drop_failed(target: str) -> None:
+    """Take the rows out of an output that failed for no fault of their own, at one stroke."""
+    path = Path(target)
+    if not path.is_file():
+        return
+    new = path.with_name(path.name + ".new")
+    try:
+        with closing(LineWriter(target, go_on=True, remedy="")) as held, new.open("wb") as kept:
+            for number, line in enumerate(held.written(), start=1):
+                error = _read(target, number, line).error
+                if error is None or error.type == BadProblem.__name__:
+                    kept.write(line + b"\n")
+            kept.flush()
+            new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise InputError(f"{new} cannot be written ({error.strerror}); {path} is as it was") from error
+
+
+def _read(path: str, number: int, line: bytes) -> _Written:
+    try:
+        return msgspec.json.decode(line, type=_Written)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}, line {number}: {error}; it is not an output row") from error
 
 
 class MapJob:
@@ -116,10 +150,7 @@ class MapJob:
             wanted["strategy"] = plugins.strategy_text(self.plan.strategy)
         ledger = self._shared.ledger
         for number, line in enumerate(writer.written(), start=1):
-            try:
-                row = msgspec.json.decode(line, type=_Written)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise InputError(f"{writer.path}, line {number}: {error}; it is not an output row") from error
+            row = _read(writer.path, number, line)
             for what, value in wanted.items():
                 if row.error is None and getattr(row, what) != value:
                     raise InputError(

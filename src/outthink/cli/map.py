@@ -34,6 +34,9 @@ def map_(
     concurrency: int | None = typer.Option(None, "--concurrency", help="Rows worked on at once."),
     ordered: bool = typer.Option(False, "--ordered", help="Write in the order of the input, not as rows finish."),
     resume: bool = typer.Option(False, "--resume", help="Go on with OUT: what it holds is not answered again."),
+    retry: bool = typer.Option(
+        False, "--retry-errors", help="With --resume: try rows again that a server or a budget failed."
+    ),
     answer: str = typer.Option("auto", "--answer", help="The kind of answer where a row names none."),
     seed: int | None = typer.Option(None, "--seed", help="Sample i uses seed + i; 0 unless given."),
     timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
@@ -46,6 +49,8 @@ def map_(
         raise BadSpec(f"--answer {answer!r} does not exist; use {', '.join(ANSWER_KINDS)}")
     if concurrency is not None and concurrency < 1:
         raise InputError(f"--concurrency takes a whole number above 0, not {concurrency}")
+    if retry and not resume:
+        raise InputError("--retry-errors goes with --resume; add it")
     budget = budget or os.environ.get("OUTTHINK_BUDGET")
     plan = Plan(
         strategy=strategy or os.environ.get("OUTTHINK_STRATEGY"),
@@ -56,6 +61,7 @@ def map_(
         concurrency=concurrency,
         ordered=ordered,
         resume=resume,
+        retry=retry,
     )
 
     async def job(report: Report) -> Progress:
