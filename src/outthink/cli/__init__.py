@@ -19,6 +19,8 @@ from outthink.core.errors import BudgetExhausted, OutthinkError, ServerError
 COMMANDS = {
     "solve": "Answer a question, thinking as long as the strategy and the budget say.",
     "serve": "Serve any OpenAI client: an OpenAI-compatible server that thinks.",
+    "map": "Answer a file of questions, one JSON object a line.",
+    "sample": "Record samples of many questions as a pool, to be replayed without a model.",
     "models": "List, pull, find and remove model files.",
     "strategies": "List the strategies with their parameters.",
 }
