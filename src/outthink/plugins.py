@@ -21,9 +21,9 @@ from outthink.core.protocols import Model, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
 
 ModelOpener = Callable[..., Awaitable[Model]]
-_STRATEGIES, _VERIFIERS = "outthink.strategies", "outthink.verifiers"
-_GROUPS: dict[Any, str] = {Strategy: _STRATEGIES, Verifier: _VERIFIERS}
-_NOUNS = {_STRATEGIES: "strategy", _VERIFIERS: "verifier"}
+_STRATEGIES, VERIFIERS = "outthink.strategies", "outthink.verifiers"
+_GROUPS: dict[Any, str] = {Strategy: _STRATEGIES, Verifier: VERIFIERS}
+_NOUNS = {_STRATEGIES: "strategy", VERIFIERS: "verifier"}
 
 
 @cache
@@ -59,7 +59,7 @@ def strategy(text: str) -> Strategy:
 
 def verifier(text: str) -> Verifier:
     """The verifier an expression names. Raises `BadSpec` or `UnknownName`."""
-    return cast("Verifier", _build(parse(text), text, _VERIFIERS))
+    return cast("Verifier", _build(parse(text), text, VERIFIERS))
 
 
 def best_verifier(problem: Problem) -> Verifier:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import typer
 
-from outthink.plugins import Parameter, describe
+from outthink.plugins import VERIFIERS, Parameter, StrategyInfo, describe
 
 
 def register(root: typer.Typer, summary: str) -> None:
@@ -17,7 +18,7 @@ def strategies(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON array."),
     debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
 ) -> None:
-    """List the strategies."""
+    """List the strategies, and the verifiers they may use."""
     del debug  # read at the edge
     infos = describe()
     if as_json:
@@ -37,6 +38,12 @@ def strategies(
         ]
         print(json.dumps(rows, default=str))
         return
+    _list(infos)
+    print("\nverifiers, for best-of-n(verifier=…):")
+    _list(describe(VERIFIERS))
+
+
+def _list(infos: Sequence[StrategyInfo]) -> None:
     for info in infos:
         paper = f"  [{info.paper}]" if info.paper else ""
         print(f"{info.name}({', '.join(map(_shown, info.parameters))}){paper}\n    {info.summary}")
