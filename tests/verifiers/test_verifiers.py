@@ -153,3 +153,25 @@ async def test_every_verifier_scores_each_candidate_or_abstains(name):
     assert len(scores) == 3
     assert all(score.raw is None or score.raw >= 0 for score in scores)
     assert await verifier.score(PROBLEM, [], await _line(FakeModel(Script()))) == []
+
+
+async def test_self_certainty_asks_for_the_likeliest_tokens_and_averages_them():
+    from outthink.core.wire import Choice
+    from outthink.engine.partial import candidate, with_certainty
+
+    places = [[-0.1, -3.0, -5.0], [-0.2, -2.0, -4.0]]
+    raw = [
+        b'{"content":[%s]}'
+        % b",".join(
+            b'{"token":"x","logprob":%f,"top_logprobs":[%s]}' % (top[0], b",".join(b'{"logprob":%f}' % v for v in top))
+            for top in places
+        )
+    ]
+    choice = Choice(index=0, message={}, text="x", finish="stop", logprobs=summarise_logprobs([-0.1, -0.2]))
+    found = with_certainty(candidate(choice, PROBLEM, 0, "m", 2), raw)
+    assert found.logprobs.certainty == pytest.approx((8.1 / 3 + 6.2 / 3) / 2)
+    model = FakeModel(Script())
+    async with Engine(model) as engine:
+        await engine.solve(QUESTION, strategy="best-of-n(n=2, verifier=confidence(kind=self-certainty))")
+        await engine.solve(QUESTION, strategy="best-of-n(n=2)")
+    assert [ask.top_logprobs for ask in model.asks] == [20, 0]

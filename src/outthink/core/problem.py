@@ -30,7 +30,8 @@ ANSWER_KINDS: tuple[str, ...] = get_args(AnswerKind)
 class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to sample. None leaves the choice to the server; a caller's own value (`Problem.params`) wins.
 
-    ``max_tokens`` counts new tokens of one choice; ``logprobs`` asks for the tokens' log probabilities.
+    ``max_tokens`` counts new tokens of one choice; ``logprobs`` asks for the tokens' log probabilities,
+    ``top_logprobs`` for those of so many likeliest tokens at each place (20 is what servers give at most).
     ``thinking``: at most so many tokens of a reasoning model's own thinking, as near as its server can be told.
     """
 
@@ -39,6 +40,7 @@ class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+    top_logprobs: int = 0
     thinking: int | None = None
 
 

@@ -40,6 +40,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     seed: int | None = None
     logprobs: bool = False
+    top_logprobs: int = 0
     continues: bool = False
     thinking: int | None = None
     params: dict[str, Any] = {}

@@ -71,7 +71,7 @@ class SampleCache:
         )
         found: dict[int, Recalled] = {}
         for seed, finish, tokens, logprobs, call, bill, sample in rows:
-            if _serves(finish, tokens, ask.max_tokens) and logprobs >= ask.logprobs:
+            if _serves(finish, tokens, ask.max_tokens) and logprobs >= max(ask.logprobs, ask.top_logprobs):
                 found[seed] = Recalled(seed, call, _decode_bill(bill), _decode_sample(sample))
         return list(found.values())
 
@@ -79,11 +79,26 @@ class SampleCache:
         self, source: str, ask: Ask, call: bytes, bill: Bill, samples: Sequence[tuple[int, Candidate]], warn: Warn
     ) -> None:
         """Keep the samples of one request, each with its seed; what was cut short is not kept."""
-        key, logged, paid, now = key_of(source, ask), ask.logprobs, _encode(bill), int(time.time())
+        key, logged, paid, now = (
+            key_of(source, ask),
+            max(ask.logprobs, ask.top_logprobs),
+            _encode(bill),
+            int(time.time()),
+        )
         self._run(
             "insert or replace into samples values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (key, seed, one.finish, one.tokens, logged or one.logprobs is not None, call, paid, _encode(one), now)
+                (
+                    key,
+                    seed,
+                    one.finish,
+                    one.tokens,
+                    max(logged, one.logprobs is not None),
+                    call,
+                    paid,
+                    _encode(one),
+                    now,
+                )
                 for seed, one in samples
                 if one.finish in ("stop", "length", "tool_calls")
             ],

@@ -21,7 +21,7 @@ from outthink.core.usage import Cost, Role
 from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
-from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_tokens
+from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_certainty, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 from outthink.engine.showing import Showing
 
@@ -354,6 +354,8 @@ class Flight:
         job, model = self._job, self._caller.line.model.name
         choice = gone_on(choice, job.said) if job.ask.continues else apart(choice)
         found = candidate(choice, job.problem, job.index + choice.index, model, tokens)
+        if job.ask.top_logprobs and found.logprobs is not None:
+            found = with_certainty(found, choice.raw_logprobs)
         return found if not job.ask.continues else as_continued(found, job.parent)
 
     def _add(self, found: Candidate, landing: bool = True) -> None:

@@ -88,6 +88,16 @@ def entries(raw: Sequence[bytes]) -> tuple[dict[str, Any], ...]:
     return tuple(entry for piece in raw for entry in msgspec.json.decode(piece, type=_Sent).content or ())
 
 
+def with_certainty(found: Candidate, raw: Sequence[bytes]) -> Candidate:
+    """The candidate with the certainty of its tokens, where the server told the likeliest at each place."""
+    tops = [[float(top["logprob"]) for top in entry.get("top_logprobs") or ()] for entry in entries(raw)]
+    places = [-sum(top) / len(top) for top in tops if top]
+    if not places or found.logprobs is None:
+        return found
+    certainty = sum(places) / len(places)
+    return msgspec.structs.replace(found, logprobs=msgspec.structs.replace(found.logprobs, certainty=certainty))
+
+
 def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: int) -> Candidate:
     """A choice as a candidate, its answer extracted; one cut short answers only by a final-answer marker."""
     asked = problem.params.get("logprobs")

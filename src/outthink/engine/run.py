@@ -158,7 +158,8 @@ class EngineRun:
             messages=problem.messages,
             max_tokens=given.get("max_completion_tokens", given.get("max_tokens", params.max_tokens)),
             seed=given.get("seed", self._context.seed),
-            logprobs=bool(given.get("logprobs", params.logprobs)),
+            logprobs=bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
+            top_logprobs=params.top_logprobs,
             thinking=params.thinking,
             params=merged,
         )

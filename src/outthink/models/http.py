@@ -152,7 +152,7 @@ class HttpModel:
         elif ask.logprobs or counts:
             body["logprobs"] = True
             if not ask.params.get("logprobs"):
-                body.setdefault("top_logprobs", 1)
+                body.setdefault("top_logprobs", max(1, ask.top_logprobs))
         if "temperature" in self.lacks:
             body.pop("temperature", None)
         return body

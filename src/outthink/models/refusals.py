@@ -36,7 +36,8 @@ _OPTIONAL: dict[str, Feature] = {
     "thinking_token_budget": "thinking",
     "chat_template_kwargs": "thinking",
 }
-_REFUSING = re.compile(r"support|unrecogni|unknown|unexpected|not permitted|extra|must be|only|invalid|allowed", re.I)
+_REFUSING = re.compile(r"support|unrecogni|unknown|unexpected|not permitted|extra|only|allowed", re.I)
+_REFUSING_N = re.compile(_REFUSING.pattern + "|must be|invalid", re.I)  # of others, these speak of a bad value
 
 
 def read_refusal(
@@ -46,7 +47,7 @@ def read_refusal(
     error = error_object(body)
     said = one_line(str(error.get("message") or body.decode("utf-8", "replace")))
     where = f"{server.base_url} answered {status}"
-    if status in (400, 413, 422, 501):
+    if status in (400, 413, 422, 501) or (status == 403 and error.get("param") in _OPTIONAL):
         return _bad_request(status, error, said, where, server, sent)
     if status in (429, 503):
         return Overloaded(f"{where}: {said}", status, retry_after(headers))
@@ -68,7 +69,7 @@ def _bad_request(
     for parameter, feature in _OPTIONAL.items():
         named = error.get("param") == parameter or re.search(rf"(?<![\w-]){parameter}(?![\w-])", said)
         quoted = parameter != "n" or error.get("param") == "n" or re.search(r"""['"`]n['"`]|\bn *[=>!]""", said)
-        if named and quoted and parameter in sent and _REFUSING.search(said):
+        if named and quoted and parameter in sent and (_REFUSING_N if parameter == "n" else _REFUSING).search(said):
             server.lacks.add(feature)
             return Lacks(f"{where}: {said}", feature, status)
     return Refused(f"{where}: {said}", status, said)

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from outthink.answers import Votes
+from outthink.answers import Votes, resolved
 from outthink.core.candidate import Candidate, Result, Score, StopReason
 from outthink.core.errors import BadSpec
 from outthink.core.events import Voted
@@ -45,12 +45,13 @@ class BestOfN:
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
         asked_for(problem, most=self.n)
-        params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
+        top = int(getattr(self.verifier, "top_logprobs", 0))
+        params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True, top_logprobs=top)
         candidates: list[Candidate] = []
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, self.n, width=self.width) as samples:
             async for candidate in samples:
-                candidates.append(await rescued(asked, candidate, run))
+                candidates.append(await resolved(await rescued(asked, candidate, run)))
         candidates.sort(key=lambda found: found.index)
         stop: StopReason = run.ended_by or "exhausted"
         if len(candidates) == 1:

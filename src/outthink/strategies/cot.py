@@ -31,9 +31,10 @@ async def prompted(problem: Problem, run: Run, shots: int | None = None) -> Prob
     """The problem as a chain-of-thought prompt for its answer kind.
 
     ``shots`` None: the built-in examples, left out when they would take more than a quarter of the budget, and
-    where the kind is not known (``auto``). Open text is left as it came.
+    where the kind is not known (``auto``). Open text, code, JSON and tool calls are left as they came: the caller said
+    what form they have.
     """
-    if problem.answer_kind == "text":
+    if problem.answer_kind in ("text", "code", "json", "tool_call"):
         return problem
     if shots is None and problem.answer_kind == "auto":
         shots = 0

@@ -28,6 +28,11 @@ class Confidence:
     paper: ClassVar[str] = "arXiv:2508.15260"
     needs: ClassVar[tuple[str, ...]] = ("logprobs",)
 
+    @property
+    def top_logprobs(self) -> int:
+        """How many likeliest tokens at each place it looks at."""
+        return 20 if self.kind == "self-certainty" else 0
+
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
         return [Score(verifier=f"confidence-{self.kind}", raw=self._measure(found.logprobs)) for found in candidates]
 
