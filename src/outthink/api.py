@@ -24,7 +24,9 @@ from outthink.engine.cache import SampleCache
 from outthink.engine.context import Limits, Line, RunContext, Services
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
+from outthink.engine.pace import Pace
 from outthink.engine.run import EngineRun
+from outthink.models.config import load_config, price_remedy
 from outthink.models.paths import cache_file
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
@@ -33,8 +35,9 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 class Engine:
     """Models kept open for many runs; use it as ``async with Engine(...) as engine``.
 
-    ``model``: the default, by its text or as an object of your own (else ``OUTTHINK_MODEL``, else the small
-    catalog model). ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
+    What is not given is what ``OUTTHINK_MODEL``, ``OUTTHINK_STRATEGY`` and ``OUTTHINK_BUDGET`` say, else the
+    configuration file, else built in. ``model``: the default, by its text, by an alias of the configuration, or as an
+    object of your own. ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
     ``timeout``: seconds to wait for the first byte of a reply. ``cache``: use samples that were bought before
     (``OUTTHINK_CACHE=off`` turns it off everywhere).
     """
@@ -55,10 +58,11 @@ class Engine:
         on = cache and os.environ.get("OUTTHINK_CACHE", "on").lower() not in ("off", "0", "false", "no")
         self._cache = SampleCache(cache_file()) if on else None
         self._lines: dict[str, Line] = {}
+        self.config = load_config()
         if model is not None and not isinstance(model, str):
             self._lines[model.name] = Line(model, concurrency)
             model = model.name
-        self.model = model or os.environ.get("OUTTHINK_MODEL") or DEFAULT_MODEL
+        self.model = model or os.environ.get("OUTTHINK_MODEL") or self.config.model or DEFAULT_MODEL
         self._opening = anyio.Lock()
 
     async def __aenter__(self) -> Engine:
@@ -79,9 +83,17 @@ class Engine:
         text = model or self.model
         async with self._opening:
             if text not in self._lines:
-                opened = await plugins.model_opener(text)(text, timeout=self._timeout)
-                self._lines[text] = Line(opened, self._concurrency)
+                self._lines[text] = await self._open(text)
         return self._lines[text]
+
+    async def _open(self, text: str) -> Line:
+        alias = self.config.models.get(text)
+        if alias is None:
+            return Line(await plugins.model_opener(text)(text, timeout=self._timeout), self._concurrency)
+        full = f"{alias.name or text}@{alias.endpoint}"
+        model = await plugins.model_opener(full)(full, timeout=self._timeout, alias=alias)
+        pace = Pace(alias.rpm, alias.tpm) if alias.paced else None
+        return Line(model, self._concurrency, pace=pace, refuses=frozenset(alias.refuses))
 
     async def solve(
         self,
@@ -102,8 +114,8 @@ class Engine:
         run's event log before anything happens. Raises `OutthinkError` only when there is nothing to return.
         """
         problem = Problem.of(problem)
-        limits = _budget(budget)
-        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or default_strategy(problem)
+        limits = self._budget(budget)
+        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or default_strategy(problem)
         technique = plugins.strategy(text)
         text = plugins.strategy_text(text)
         deadline = anyio.current_time() + (limits.seconds or math.inf) - elapsed
@@ -112,15 +124,18 @@ class Engine:
             watch(log)
         line = await self.line(model)
         if limits.usd is not None and line.model.price is None:
-            raise InputError(
-                f"a usd budget needs the price of {line.model.name}, which is not known; "
-                "limit tokens instead (for example tokens=4000)"
-            )
+            remedy = price_remedy(self.config, model or self.model)
+            raise InputError(f"a usd budget needs the price of {line.model.name}, which is not known; {remedy}")
         services = Services(self._cache, plugins.best_verifier)
         context = RunContext({line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services)
         ledger = Ledger(limits)
         run = EngineRun(context, Limits(ledger, log, deadline))
         return await _recorded(problem, technique, text, limits, run, context, ledger)
+
+    def _budget(self, budget: Budget | str | None) -> Budget:
+        if budget is None:
+            budget = os.environ.get("OUTTHINK_BUDGET") or self.config.budget or Budget()
+        return Budget.parse(budget) if isinstance(budget, str) else budget
 
 
 async def _recorded(
@@ -172,12 +187,6 @@ async def _recorded(
 def _total(ledger: Ledger, log: EventLog) -> Usage:
     """All roles together, its seconds the run's wall-clock time."""
     return msgspec.structs.replace(sum(ledger.by_role.values(), Usage()), seconds=log.seconds)
-
-
-def _budget(budget: Budget | str | None) -> Budget:
-    if budget is None:
-        budget = os.environ.get("OUTTHINK_BUDGET") or Budget()
-    return Budget.parse(budget) if isinstance(budget, str) else budget
 
 
 def default_strategy(problem: Problem) -> str:

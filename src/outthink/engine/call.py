@@ -17,10 +17,11 @@ from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
-from outthink.core.usage import Cost, Role
+from outthink.core.usage import Cost, Role, Usage
 from outthink.core.wire import Ask, Bill, Choice, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
+from outthink.engine.pace import Turn
 from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 
@@ -128,16 +129,28 @@ class Caller:
             line.model.price,
             STREAM_STEP if streaming and bounded else None,
         )
+        if line.pace is None:
+            return await self._fly(job, want, land, streaming)
+        worst = prompt + job.n * (want.max_tokens or want.floor)
+        async with line.pace.turn(worst) as turn:  # before permit and hold: what waits here locks up neither
+            return await self._fly(job, want, land, streaming, turn)
+
+    async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
+        line = self.line
         hold = await self._admit(job, want)
-        flight = Flight(self, job, hold, prompt, land)
+        flight = Flight(self, job, hold, want.prompt, land)
+        if line.pace and turn:
+            line.pace.leave(turn)
         try:
             if streaming:
                 await flight.stream()
             else:
                 await flight.complete()
         finally:
-            flight.close()
+            usage = flight.close()
             line.limiter.release(line.permits(job.n))
+            if line.pace and turn:
+                line.pace.settle(turn, usage.tokens)
         line.limiter.succeeded()
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
@@ -283,8 +296,8 @@ class Flight:
             self._hold, 2 * running
         )
 
-    def close(self) -> None:
-        """Settle and record. Never awaits, so that cancellation cannot lose the books."""
+    def close(self) -> Usage:
+        """Settle and record, and say what it cost. Never awaits, so that cancellation cannot lose the books."""
         caller, ending, hold = self._caller, self._ending, self._hold
         model, ledger = caller.line.model, caller.ledger
         ending.seconds = caller.context.log.clock() - self._began
@@ -303,6 +316,7 @@ class Flight:
                 caller.context.log.emit(Overdraft(call=self._call, held=hold.worst, actual=charge))
         self._keep()
         caller.context.log.emit(CallSettled(call=self._call, usage=usage, charged=ledger.charged, held=ledger.held))
+        return usage
 
     def _keep(self) -> None:
         """Put what is whole into the cache; at each choice's end and once more with the bill."""

@@ -50,7 +50,7 @@ class EngineRun:
         index: int = 0,
         model: str | None = None,
     ) -> Candidate:
-        return await self._one(self._caller(model), self._job(problem, params, index, 1))
+        return await self._one(self._caller(model), self._job(problem, params, index, 1, model))
 
     async def continue_(
         self,
@@ -63,7 +63,7 @@ class EngineRun:
         model: str | None = None,
     ) -> Candidate:
         begun = msgspec.structs.replace(problem, messages=(*problem.messages, {"role": "assistant", "content": said}))
-        job = self._job(begun, params, index if parent is None else parent.index, 1)
+        job = self._job(begun, params, index if parent is None else parent.index, 1, model)
         ask = msgspec.structs.replace(job.ask, continues=True, max_tokens=params.max_tokens)
         job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
         return await self._one(self._caller(model), job)
@@ -92,7 +92,7 @@ class EngineRun:
         first: int = 0,
         model: str | None = None,
     ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n), width)
+        return open_fan(self._caller(model), self._job(problem, params, first, n, model), width)
 
     @asynccontextmanager
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
@@ -142,7 +142,7 @@ class EngineRun:
     def _caller(self, model: str | None) -> Caller:
         return Caller(self._context, self._limits, self._line(model), self._role)
 
-    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int) -> Job:
+    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
@@ -159,7 +159,8 @@ class EngineRun:
             thinking=params.thinking,
             params=merged,
         )
-        return Job(ask, problem, index, n)
+        line = self._line(model)
+        return Job(self._context.accepted(line, ask) if line.refuses else ask, problem, index, n)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:

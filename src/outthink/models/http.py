@@ -8,7 +8,7 @@ is heavy: it is imported by entry point, when a model is opened.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ import yarl
 from outthink.core.errors import BadReply, BadSpec, TimedOut, Unreachable
 from outthink.core.wire import Ask, Delta, Feature, Price, Reply
 from outthink.models import refusals, replies
+from outthink.models.config import Alias
 
 _encode = msgspec.json.Encoder().encode
 
@@ -50,6 +51,7 @@ class HttpModel:
         slots: int | None = None,
         price: Price | None = None,
         source: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.base_url = name, base_url.rstrip("/")
         try:
@@ -66,7 +68,7 @@ class HttpModel:
         self.dialect: replies.Dialect | None = None
         self.timeouts = timeouts
         self._unix = unix
-        self._headers = {"Content-Type": "application/json"}
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._session: aiohttp.ClientSession | None = None
@@ -215,10 +217,20 @@ def key_for(base_url: str) -> str | None:
     return os.environ.get("OPENAI_API_KEY") if urlsplit(base_url).hostname in own else None
 
 
-async def open_http(text: str, *, timeout: float | None = None, **_options: object) -> HttpModel:
-    """Open ``NAME@http://host:port/v1``. ``timeout``: seconds to wait for the first byte of a reply."""
+async def open_http(
+    text: str, *, timeout: float | None = None, alias: Alias | None = None, **_options: object
+) -> HttpModel:
+    """Open ``NAME@http://host:port/v1``. ``timeout``: seconds to wait for the first byte of a reply.
+
+    ``alias``: what the configuration says of this endpoint.
+    """
     name, _, base_url = text.partition("@")
     if not name or "://" not in base_url:
         raise BadSpec(f"model {text!r} does not name a server; write NAME@http://host:port/v1", text, 1)
     limits = Timeouts() if timeout is None else Timeouts(first_byte=timeout, between=min(60.0, timeout))
-    return HttpModel(name, base_url, key=key_for(base_url), timeouts=limits)
+    if alias is None:
+        return HttpModel(name, base_url, key=key_for(base_url), timeouts=limits)
+    key = alias.key() or key_for(base_url)
+    model = HttpModel(name, base_url, key=key, timeouts=limits, price=alias.price(), headers=alias.headers)
+    model.context, model.parameters, model.lacks = alias.context, alias.parameters, alias.lacks()
+    return model
