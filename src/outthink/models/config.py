@@ -91,7 +91,7 @@ def load_config(path: Path | None = None) -> Config:
     path = path or config_file()
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Config()
     except OSError as error:
         raise InputError(
