@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import secrets
@@ -30,6 +31,7 @@ from outthink.models.config import load_config, price_remedy
 from outthink.models.paths import cache_file
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+_LARGEST_SEED = 2**53 - 1
 
 
 class Engine:
@@ -52,7 +54,7 @@ class Engine:
     ) -> None:
         if concurrency < 1:
             raise InputError(f"concurrency takes a whole number above 0, not {concurrency}")
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and not 0 < timeout < math.inf:
             raise InputError(f"the timeout takes seconds above 0, not {timeout:g}")
         self._concurrency, self._timeout = concurrency, timeout
         on = cache and os.environ.get("OUTTHINK_CACHE", "on").lower() not in ("off", "0", "false", "no")
@@ -64,6 +66,7 @@ class Engine:
             model = model.name
         self.model = model or os.environ.get("OUTTHINK_MODEL") or self.config.model or DEFAULT_MODEL
         self._opening = anyio.Lock()
+        self._closed = False
 
     async def __aenter__(self) -> Engine:
         return self
@@ -71,6 +74,7 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._closed = True
         lines, self._lines = self._lines, {}
         with anyio.CancelScope(shield=True):
             for line in lines.values():
@@ -79,9 +83,11 @@ class Engine:
             self._cache.close()
 
     async def line(self, model: str | None = None) -> Line:
-        """A model by its text, opened at its first use."""
+        """A model by its text, opened at its first use. Raises `InputError` once the engine is closed."""
         text = model or self.model
         async with self._opening:
+            if self._closed:
+                raise InputError("this engine is closed; ask inside its async with block, or make another")
             if text not in self._lines:
                 self._lines[text] = await self._open(text)
         return self._lines[text]
@@ -115,6 +121,8 @@ class Engine:
         """
         problem = Problem.of(problem)
         limits = self._budget(budget)
+        if seed is not None and not 0 <= seed <= _LARGEST_SEED:
+            raise InputError(f"the seed takes a whole number from 0 to {_LARGEST_SEED}, not {seed}")
         text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or default_strategy(problem)
         technique = plugins.strategy(text)
         text = plugins.strategy_text(text)
@@ -135,6 +143,8 @@ class Engine:
     def _budget(self, budget: Budget | str | None) -> Budget:
         if budget is None:
             budget = os.environ.get("OUTTHINK_BUDGET") or self.config.budget or Budget()
+        if isinstance(budget, Budget) and budget != Budget():
+            budget = str(budget)  # its values are checked as those of a text are
         return Budget.parse(budget) if isinstance(budget, str) else budget
 
 
@@ -215,7 +225,15 @@ def solve_sync(
     budget: Budget | str | None = None,
     seed: int | None = None,
 ) -> Result:
-    """`solve` for code without an event loop."""
+    """`solve` for code without an event loop. Raises `InputError` inside one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise InputError(
+            "solve_sync cannot run inside an event loop (a notebook has one); write: await outthink.solve(...)"
+        )
     return anyio.run(partial(solve, problem, model=model, strategy=strategy, budget=budget, seed=seed))
 
 

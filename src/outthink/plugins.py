@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -75,7 +76,7 @@ def model_opener(text: str) -> ModelOpener:
     """What opens a model text: an entry point by form (``NAME@URL``, ``.gguf``), by scheme, or by name."""
     known = _entries("outthink.models")
     scheme = text.partition(":")[0]
-    if "@" in text and "://" in text.partition("@")[2]:
+    if re.search(r".@[A-Za-z][A-Za-z0-9+.-]*://", text):
         scheme = "http"
     elif text.endswith(".gguf") or scheme not in known:
         scheme = "gguf"

@@ -55,6 +55,8 @@ def test_charged_and_held_stay_inside_every_budget_whatever_is_asked(outer, inne
         hold = child.try_hold(want)
         if hold is not None:
             open_holds.append(hold)
+            if hold.max_tokens is not None:  # what the server is allowed is held from the start
+                assert hold.n * hold.max_tokens == hold.worst.completion_tokens
             child.grow(hold, more)
         if settle_now and open_holds:
             done = open_holds.pop(0)
@@ -104,12 +106,12 @@ def test_a_call_waits_rather_than_be_cut_short_while_others_may_give_back():
     assert granted.max_tokens == 150
 
 
-def test_a_streaming_call_holds_a_step_and_grows():
+def test_a_streaming_call_that_does_not_fit_is_cut_to_a_step_a_choice_and_never_allowed_more_than_is_held():
     ledger = Ledger(Budget(tokens=1000))
     want = Want(prompt=100, n=4, max_tokens=600, floor=64, step=200)
     hold = ledger.try_hold(want)
     assert hold is not None
-    assert (hold.n, hold.max_tokens, hold.worst.completion_tokens) == (4, 600, 800)
+    assert (hold.n, hold.max_tokens, hold.worst.completion_tokens) == (4, 200, 800)
     assert ledger.grow(hold, 100)
     assert not ledger.grow(hold, 1)
     assert ledger.held == Cost(1, 100, 900)

@@ -1,14 +1,16 @@
 """The command line: parsing and printing only. Errors become one line and an exit status here.
 
-Exit status: 0 done; 2 the input or this machine; 3 the budget ended before any answer; 4 a server;
-130 interrupted. Only the command that was asked for is imported.
+Exit status: 0 done; 2 the input or this machine; 3 the budget ended before any answer; 4 a server; 130 interrupted;
+1 a defect in outthink, or nobody reads its output any more. Only the command that was asked for is imported.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import typer
 
@@ -44,13 +46,28 @@ def main() -> None:
     """Run the command line and leave with its exit status."""
     arguments = sys.argv[1:]
     chosen = next((word for word in arguments if not word.startswith("-")), None)
+    _prepare_streams()
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(chosen)()
+        try:
+            app(chosen)()
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("outthink: interrupted", file=sys.stderr)
+        sys.exit(130)
     except OutthinkError as error:
         if "--debug" in arguments:
             raise
         print(f"outthink: {error}", file=sys.stderr)
         sys.exit(exit_status(error))
+    except OSError as error:
+        if "--debug" in arguments:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the exit would try to write the rest again
+        if not isinstance(error, BrokenPipeError):
+            print(f"outthink: this machine refused ({error}); add --debug to see where", file=sys.stderr)
+        sys.exit(1 if isinstance(error, BrokenPipeError) else 2)
     except Exception as error:
         if "--debug" in arguments:
             raise
@@ -60,6 +77,20 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+def _prepare_streams() -> None:
+    """Streams that were closed lead nowhere (not to a file opened later); text that they cannot show is escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open to the end
+        elif mode == "w" and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def exit_status(error: OutthinkError) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -108,9 +110,16 @@ def _tail(found: Candidate) -> str:
 
 
 async def follow(log: EventLog) -> None:
-    """Show a run on standard error until it ends."""
+    """Show a run on standard error until it ends: live on a terminal, elsewhere its warnings only."""
+    if not sys.stderr.isatty():
+        async for event in log.follow():
+            if isinstance(event, Warned):
+                print(f"outthink: {event.message}", file=sys.stderr, flush=True)
+        return
     view, console = View(), Console(stderr=True)
-    with Live(view.render(), console=console, refresh_per_second=8, transient=False) as live:
+    with Live(  # it must leave the other streams alone: the answer goes to standard output
+        view.render(), console=console, refresh_per_second=8, redirect_stdout=False, redirect_stderr=False
+    ) as live:
         async for event in log.follow():
             view.take(event)
             live.update(view.render())

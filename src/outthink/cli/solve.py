@@ -51,19 +51,27 @@ def solve(
     """Answer a question."""
     del debug  # read at the edge
     problem = _problem(question, answer, context)
-    ask = partial(_ask, problem, model, strategy, budget, seed, trace, as_json, timeout, concurrency, not no_cache)
+    engine = Engine(model, concurrency=concurrency, timeout=timeout, cache=not no_cache)
+    ask = partial(_ask, problem, engine, strategy, budget, seed, trace, as_json)
     raise typer.Exit(anyio.run(ask))
 
 
 def _problem(question: str, answer: str, context: list[Path]) -> Problem:
     if answer not in get_args(AnswerKind):
         raise BadSpec(f"--answer {answer!r} does not exist; use {', '.join(get_args(AnswerKind))}")
-    text = sys.stdin.read() if question == "-" else question
+    text = _standard_input() if question == "-" else question
     if not text.strip():
         raise BadProblem("the question is empty; give the text of a question")
     passages = [_read(path) for path in context]
     content = "\n\n".join([*passages, text.strip()])
     return Problem.of(Problem(messages=({"role": "user", "content": content},), answer_kind=cast("AnswerKind", answer)))
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadProblem(f"standard input is not UTF-8 text ({error.reason} at byte {error.start}); mend it") from error
 
 
 def _read(path: Path) -> str:
@@ -75,39 +83,35 @@ def _read(path: Path) -> str:
 
 async def _ask(
     problem: Problem,
-    model: str | None,
+    engine: Engine,
     strategy: str | None,
     budget: str | None,
     seed: int | None,
     trace: Path | None,
     as_json: bool,
-    timeout: float | None,
-    concurrency: int,
-    cache: bool,
 ) -> int:
-    """Solve under signals and a live view; returns the exit status."""
+    """Solve under signals and a live view, which ends before the answer is shown; returns the exit status."""
     results: list[Result] = []
+    file = None if trace is None else TraceFile(trace)
     async with task_group() as group:
         group.start_soon(_interrupts, group.cancel_scope)
-
-        def watch(log: EventLog) -> None:
-            if sys.stderr.isatty():
-                group.start_soon(follow, log)
-
-        file = None if trace is None else TraceFile(trace)
         try:
-            async with Engine(model, concurrency=concurrency, timeout=timeout, cache=cache) as engine:
-                result = await engine.solve(
-                    problem,
-                    strategy=strategy,
-                    budget=budget,
-                    seed=seed,
-                    trace=file,
-                    elapsed=time.monotonic() - STARTED,
-                    watch=watch,
+            async with engine, task_group() as viewers:
+
+                def watch(log: EventLog) -> None:
+                    viewers.start_soon(follow, log)
+
+                results.append(
+                    await engine.solve(
+                        problem,
+                        strategy=strategy,
+                        budget=budget,
+                        seed=seed,
+                        trace=file,
+                        elapsed=time.monotonic() - STARTED,
+                        watch=watch,
+                    )
                 )
-                results.append(result)
-                _show(result, problem, as_json)
         finally:
             if file is not None:
                 file.close()
@@ -115,6 +119,7 @@ async def _ask(
     if not results:
         print("outthink: interrupted", file=sys.stderr)
         return 130
+    _show(results[0], problem, as_json)
     return _status(results[0], problem)
 
 

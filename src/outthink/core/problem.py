@@ -69,6 +69,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             raise BadProblem(f"answer kind {problem.answer_kind!r} does not exist; use {', '.join(ANSWER_KINDS)}")
         if not problem.messages or not problem.question.strip():
             raise BadProblem("the question is empty; give the text of a question")
+        if not problem.question.isascii():
+            try:
+                problem.question.encode()
+            except UnicodeEncodeError as error:
+                raise BadProblem(f"the question is not text that UTF-8 can hold ({error.reason}); mend it") from error
         return problem
 
     @property

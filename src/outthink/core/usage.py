@@ -9,6 +9,7 @@ import msgspec
 from outthink.core.errors import BadSpec
 
 Role = Literal["policy", "verifier", "tool"]
+_MOST = 10**15
 ROLES: tuple[Role, ...] = ("policy", "verifier", "tool")
 
 
@@ -138,7 +139,7 @@ def _positive(text: str, name: str, value: str, column: int) -> float:
         number = int(value.replace("_", "")) if whole else float(value)
     except ValueError:
         number = float("nan")
-    if not 0 < number < float("inf"):
-        kind = "a whole number above 0" if whole else "a number above 0"
+    if not 0 < number < (_MOST if whole else float("inf")):
+        kind = f"a whole number above 0 and under {_MOST:.0e}" if whole else "a number above 0"
         raise BadSpec(f"budget {text!r}: {name} takes {kind}, not {value!r}", text, column)
     return number

@@ -77,7 +77,7 @@ class Caller:
         `InputError` for what no further try can mend.
         """
         self.limits.check_time()
-        landed = 0
+        landed, failed = 0, ""
 
         def count(found: Candidate) -> None:
             nonlocal landed
@@ -92,13 +92,16 @@ class Caller:
                     self.context.warn(f"{error}; asking without it")
                     if error.feature in ("n", "slots"):
                         return Outcome(job)
+                except BudgetExhausted as error:
+                    raise BudgetExhausted(f"{error}{failed}", error.reason) from error
                 except ServerError as error:
+                    failed = f"; the last call failed: {error}"
                     job = msgspec.structs.replace(job, attempts=job.attempts + 1)
                     delay = self._delay(job, error, landed)
                     if delay is None:
                         return Outcome(job, error)
                     await anyio.sleep(delay)
-        ended = self.limits.end("deadline", "the deadline came while a call was in flight")
+        ended = self.limits.end("deadline", f"the deadline came while a call was in flight{failed}")
         if not landed:
             raise ended
         return Outcome(None)
@@ -137,7 +140,8 @@ class Caller:
 
     async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
         line = self.line
-        hold = await self._admit(job, want)
+        permits = line.permits(job.n)  # these very ones are given back: a refusal may change what a call takes
+        hold = await self._admit(job, want, permits)
         flight = Flight(self, job, hold, want.prompt, land)
         if line.pace and turn:
             line.pace.leave(turn)
@@ -148,16 +152,16 @@ class Caller:
                 await flight.complete()
         finally:
             usage = flight.close()
-            line.limiter.release(line.permits(job.n))
+            line.limiter.release(permits)
             if line.pace and turn:
                 line.pace.settle(turn, usage.tokens)
         line.limiter.succeeded()
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
 
-    async def _admit(self, job: Job, want: Want) -> Hold:
-        """A permit and a hold, together: neither is kept while waiting for the other."""
-        limiter, permits = self.line.limiter, self.line.permits(want.n)
+    async def _admit(self, job: Job, want: Want, permits: int) -> Hold:
+        """Permits and a hold, together: neither is kept while waiting for the other."""
+        limiter = self.line.limiter
         while True:
             await limiter.acquire(permits)
             hold = self.ledger.try_hold(want)
@@ -286,7 +290,8 @@ class Flight:
         self._answer_for(len(self._grown))
 
     def _covered(self) -> bool:
-        """Keep the hold ahead of a growing reply; False when no more can be held and it must be cut."""
+        """False when a reply has passed what it was allowed (a server may ignore ``max_tokens``) and no more can
+        be held for it, so that it must be cut."""
         held = self._hold.worst.completion_tokens
         arrived = self._ending.arrived or 0
         running = self._hold.n - len(self._found)

@@ -18,13 +18,15 @@ from outthink.core.wire import Bill, Price
 FLOOR = 64
 """Tokens expected of a choice before any has been settled; no call is made for fewer."""
 STREAM_STEP = 256
-"""New tokens held at a time for each choice of a reply that streams."""
+"""New tokens to which each choice of a reply that streams is cut rather than serialise a fan-out, and which are held
+at a time for a server that goes on past what it was allowed."""
 
 
 class Want(msgspec.Struct, frozen=True):
     """What a call would like: ``prompt`` tokens at most, ``n`` choices of ``max_tokens`` (None: as many as fit).
 
-    ``floor``: a choice of fewer tokens is not worth making. ``step``: hold at first only so many a choice.
+    ``floor``: a choice of fewer tokens is not worth making. ``step``: where not all of it fits, choices
+    of so many tokens are asked for rather than fewer choices, or one after another.
     """
 
     prompt: int
@@ -93,17 +95,15 @@ class Ledger:
     def try_hold(self, want: Want) -> Hold | None:
         """Hold what fits now: all of it, else fewer choices, else a shorter one; None when nothing does."""
         room = self.completion_room(want.prompt, want.price, holding=True)
-        unit = want.max_tokens if want.step is None else min(want.max_tokens or want.step, want.step)
+        unit = want.max_tokens
+        shared = want.n > 1 or self.waits
+        if want.step is not None and unit is not None and shared and room < want.n * unit:
+            unit = min(unit, want.step)
         grant = fit(msgspec.structs.replace(want, max_tokens=unit), room)
         if grant is None or (grant[1] != unit and self.waits):
             return None  # rather than cut a choice short, wait for what calls in flight give back
         n, tokens = grant
-        hold = Hold(
-            _cost(want.prompt, n * (tokens or 0), want.price),
-            n,
-            want.max_tokens if tokens == unit else tokens,
-            want.price,
-        )
+        hold = Hold(_cost(want.prompt, n * (tokens or 0), want.price), n, tokens, want.price)
         self._move(hold.worst)
         return hold
 

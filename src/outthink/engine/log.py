@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from outthink.core.errors import InputError
-from outthink.core.events import Event, RunEnded
+from outthink.core.events import Event, RunEnded, Warned
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,7 +37,11 @@ class EventLog:
         event.t = round(self.seconds, 6)
         self.events.append(event)
         if self._trace is not None:
-            self._trace.write(event)
+            try:
+                self._trace.write(event)
+            except OSError as error:  # a full disk costs the rest of the trace, not the answer
+                self._trace = None
+                self.emit(Warned(message=f"the trace ends early ({error.strerror}); free some space"))
         if self._more is not None:
             self._more.set()
             self._more = None
@@ -66,16 +70,24 @@ class TraceFile:
         self._file: FileIO | None = None
 
     def write(self, event: Event) -> None:
-        """Append an event. Raises `InputError` when the file cannot be made, before anything is spent."""
-        if self._file is None:
-            try:
-                self._file = FileIO(self._path, "wb")
-            except OSError as error:
-                raise InputError(
-                    f"the trace {str(self._path)!r} cannot be written ({error.strerror}); name a file in a folder "
-                    "that exists and may be written"
-                ) from error
-        self._file.write(_encode(event) + b"\n")
+        """Append an event. Raises `InputError` when the first cannot be written, before anything is spent."""
+        line = _encode(event) + b"\n"
+        if self._file is not None:
+            self._put(self._file, line)
+            return
+        try:
+            self._file = FileIO(self._path, "wb")
+            self._put(self._file, line)
+        except OSError as error:
+            raise InputError(
+                f"the trace {str(self._path)!r} cannot be written ({error.strerror}); name a file in a folder "
+                "that exists and may be written"
+            ) from error
+
+    @staticmethod
+    def _put(file: FileIO, line: bytes) -> None:
+        while line:  # a full disk may take a part
+            line = line[file.write(line) :]
 
     def close(self) -> None:
         if self._file is not None:

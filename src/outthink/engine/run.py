@@ -119,7 +119,8 @@ class EngineRun:
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
         line, ask = self._line(model), Ask(messages=tuple(messages))
-        await self._context.count_prompt(line, ask)
+        with anyio.CancelScope(deadline=self._limits.deadline):
+            await self._context.count_prompt(line, ask)
         return self._context.prompt_bound(line, ask)
 
     def tokens_left(self) -> float:

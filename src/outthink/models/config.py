@@ -22,7 +22,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -51,17 +50,6 @@ class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: float | None = None
     headers: dict[str, str] = {}
     refuses: tuple[str, ...] = ()
-
-    def key(self) -> str | None:
-        """The key, where a variable is named. Raises `InputError` when that holds none."""
-        if not self.key_env:
-            return None
-        if key := os.environ.get(self.key_env, "").strip():
-            return key
-        raise InputError(
-            f"the variable {self.key_env}, which the configuration names for {self.endpoint}, holds no key; "
-            f"run: export {self.key_env}=KEY"
-        )
 
     def price(self) -> Price | None:
         if self.price_in is None or self.price_out is None:

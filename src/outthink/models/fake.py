@@ -131,6 +131,7 @@ def _choice(index: int, said: Said) -> Choice:
 _SETTINGS: dict[str, type] = {
     "accuracy": float, "wrong": int, "words": int, "seed": int, "latency": float, "token_latency": float, "slots": int,
 }  # fmt: skip
+_MOST = 1_000_000
 
 
 async def open_fake(text: str, **_options: object) -> FakeModel:
@@ -140,9 +141,13 @@ async def open_fake(text: str, **_options: object) -> FakeModel:
         name, _, value = (piece.strip() for piece in part.partition("="))
         try:
             values[name] = _SETTINGS[name](value)
+            if not 0 <= values[name] <= _MOST:
+                raise ValueError(name)
         except (KeyError, ValueError) as error:
             raise BadSpec(
-                f"model {text!r}: {part!r} is not a setting; write fake:NAME=NUMBER with {', '.join(_SETTINGS)}", text
+                f"model {text!r}: {part!r} is not a setting; write fake:NAME=NUMBER with {', '.join(_SETTINGS)} "
+                f"and numbers from 0 to {_MOST:,}",
+                text,
             ) from error
     own = {name: values.pop(name) for name in ("latency", "token_latency", "slots") if name in values}
     return FakeModel(Script(**values), **own)  # pyright: ignore[reportArgumentType]

@@ -25,7 +25,7 @@ _BLOCKS = {
     10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
     24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 30: (1, 2),
 }  # fmt: skip
-_MOST = 10_000_000
+_MOST, _DEEPEST = 10_000_000, 8
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -43,10 +43,12 @@ def check_gguf(path: Path, entry: Entry | None = None) -> None:
 
     A verified catalog file is remembered (by size and time) beside it, so that it is hashed once.
     """
-    if entry is not None and path.exists() and path.stat().st_size != entry.bytes:
-        _refuse(path, entry, f"has {path.stat().st_size:,} bytes, not the {entry.bytes:,} of {entry.name}")
-    if entry is not None and path.exists() and _mark(path).exists() and _mark(path).read_text() == _stamp(path, entry):
-        return
+    if entry is not None and path.is_file():
+        size = path.stat().st_size
+        if size != entry.bytes:
+            _refuse(path, entry, f"has {size:,} bytes, not the {entry.bytes:,} of {entry.name}")
+        if _mark(path).is_file() and _mark(path).read_bytes() == _stamp(path, entry).encode():
+            return
     facts = gguf_facts(path)
     size = path.stat().st_size
     if size < facts.size:
@@ -92,8 +94,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _refuse(path: Path, entry: Entry | None, what: str) -> NoReturn:
-    remedy = f"run: outthink models pull {entry.name}" if entry else "fetch it again"
+def _refuse(path: Path, entry: Entry | None, what: str, remedy: str = "fetch it again") -> NoReturn:
+    remedy = f"run: outthink models pull {entry.name}" if entry else remedy
     raise ModelFileError(f"the model file {path} {what}; {remedy}")
 
 
@@ -104,10 +106,10 @@ class _Header:
 
     def read(self) -> Facts:
         if self.file.read(4) != b"GGUF":
-            _refuse(self.path, None, "is not a GGUF file; use a model in GGUF format, or")
+            _refuse(self.path, None, "is not a GGUF file", "use a model in GGUF format")
         version = self.number("I")
         if version not in (2, 3):
-            _refuse(self.path, None, f"is GGUF version {version}, which is not supported; use a newer file, or")
+            _refuse(self.path, None, f"is GGUF version {version}, which is not supported", "use a newer file")
         tensors, pairs = self.count(), self.count()
         for _ in range(pairs):
             key = self.string()
@@ -118,8 +120,10 @@ class _Header:
         architecture = str(self.kept.get("general.architecture", ""))
         context = self.kept.get(f"{architecture}.context_length")
         alignment = self.kept.get("general.alignment", 32)
-        data = math.ceil(self.file.tell() / int(str(alignment))) * int(str(alignment))
-        return Facts(architecture, weights, int(str(context)) if context else None, data + end)
+        if not isinstance(alignment, int) or alignment < 1 or not isinstance(context, int | None):
+            self.damaged()
+        data = -(-self.file.tell() // alignment) * alignment
+        return Facts(architecture, float(min(weights, 1 << 60)), context or None, data + end)
 
     def tensors(self, count: int) -> tuple[int, int]:
         """The number of weights, and the bytes of data up to the last one's end."""
@@ -136,10 +140,10 @@ class _Header:
             end = max(end, offset + elements // per * size)
         return weights, end
 
-    def value(self, kind: int) -> object:
+    def value(self, kind: int, depth: int = 0) -> object:
         if kind == _STRING:
             return self.string()
-        if kind == _ARRAY:
+        if kind == _ARRAY and depth < _DEEPEST:
             inner, count = self.number("I"), self.count()
             if inner in _SCALARS:
                 self.file.seek(struct.calcsize(_SCALARS[inner]) * count, 1)
@@ -147,7 +151,7 @@ class _Header:
                 self.skip_strings(count)
             else:
                 for _ in range(count):
-                    self.value(inner)
+                    self.value(inner, depth + 1)
             return None
         if kind not in _SCALARS:
             self.damaged()

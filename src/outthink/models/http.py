@@ -8,22 +8,25 @@ is heavy: it is imported by entry point, when a model is opened.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
 import msgspec
 import yarl
 
-from outthink.core.errors import BadReply, BadSpec, TimedOut, Unreachable
+from outthink.core.errors import BadReply, BadSpec, InputError, TimedOut, Unreachable
 from outthink.core.wire import Ask, Delta, Feature, Price, Reply
 from outthink.models import refusals, replies
 from outthink.models.config import Alias
 
 _encode = msgspec.json.Encoder().encode
+_LONGEST = 64 << 20
+"""Bytes of a plain reply; a server that sends more is not answering."""
+_NAMED = re.compile(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", re.DOTALL)
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -37,7 +40,8 @@ class Timeouts(msgspec.Struct, frozen=True):
 class HttpModel:
     """A model behind ``base_url`` (with or without ``/v1`` kept as given); see `outthink.core.protocols.Model`.
 
-    ``unix`` is a socket path to connect to instead of the URL's host.
+    ``key_variable``: where its key is kept, to be named when the server refuses it. ``unix`` is a socket path to
+    connect to instead of the URL's host.
     """
 
     def __init__(
@@ -46,20 +50,15 @@ class HttpModel:
         base_url: str,
         *,
         key: str | None = None,
+        key_variable: str = "OUTTHINK_API_KEY",
         unix: str | None = None,
         timeouts: Timeouts = Timeouts(),
         slots: int | None = None,
         price: Price | None = None,
         source: str = "",
-        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.base_url = name, base_url.rstrip("/")
-        try:
-            self._chat = yarl.URL(f"{self.base_url}/chat/completions")
-        except ValueError as error:
-            raise BadSpec(
-                f"{base_url!r} is not a URL ({error}); write NAME@http://host:port/v1", base_url, 1
-            ) from error
+        self._chat = _checked(self.base_url) / "chat" / "completions"
         self.source = source or f"{name}@{self.base_url}"
         self.slots, self.price = slots, price
         self.context: int | None = None
@@ -68,15 +67,16 @@ class HttpModel:
         self.dialect: replies.Dialect | None = None
         self.timeouts = timeouts
         self._unix = unix
-        self._headers = {"Content-Type": "application/json", **(headers or {})}
+        self.key_variable, self._key = key_variable, key
+        self.headers = {"Content-Type": "application/json"}
         if key:
-            self._headers["Authorization"] = f"Bearer {key}"
+            self.headers["Authorization"] = f"Bearer {key}"
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(self, ask: Ask) -> Reply:
         async with self._open(self._chat, self._body(ask)) as response:
             data = await self._read(response)
-        reply, self.dialect = replies.read_reply(data, self._where, self.dialect)
+        reply, self.dialect = replies.read_reply(data, self._where, self.dialect, ask.n)
         return reply
 
     @asynccontextmanager
@@ -87,7 +87,7 @@ class HttpModel:
         if self.dialect == "llamacpp":
             body["timings_per_token"] = True
         async with self._open(self._chat, body) as response:
-            yield self._deltas(response)
+            yield self._deltas(response, ask.n)
 
     async def count_prompt(self, ask: Ask) -> int | None:
         """Asks the server to count: llama.cpp's ``input_tokens``, else ``/tokenize`` of vLLM and SGLang."""
@@ -124,8 +124,9 @@ class HttpModel:
         if (ask.logprobs or counts) and "logprobs" not in self.lacks:
             body["logprobs"] = True
             body.setdefault("top_logprobs", 1)
-        if "temperature" in self.lacks:
-            body.pop("temperature", None)
+        for feature, parameter in (("temperature", "temperature"), ("logprobs", "top_logprobs")):
+            if feature in self.lacks:
+                body.pop(parameter, None)
         return body
 
     @asynccontextmanager
@@ -135,7 +136,7 @@ class HttpModel:
         """Send, and give the response once its headers are here; closing the block frees the connection."""
         session = self._session or self._connect()
         try:
-            response = await session.post(url, data=_encode(body), headers=self._headers, allow_redirects=False)
+            response = await session.post(url, data=_encode(body), headers=self.headers, allow_redirects=False)
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"{self._where} could not be reached in {self.timeouts.connect:g} s") from error
         except aiohttp.ServerTimeoutError as error:
@@ -160,15 +161,24 @@ class HttpModel:
                 response.close()
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The whole body, without the key should the server have sent it back."""
+        data = bytearray()
         try:
-            return await response.read()
+            while block := await response.content.readany():
+                data += block
+                if len(data) > _LONGEST:
+                    raise BadReply(f"{self._where} sent a reply of more than {_LONGEST >> 20} MB")
         except aiohttp.ServerTimeoutError as error:
             raise TimedOut(f"{self._where} stopped in mid-reply", began=response.status == 200) from error
         except (aiohttp.ClientError, OSError) as error:
             raise BadReply(f"{self._where} cut its reply") from error
+        return self._without_key(bytes(data))
 
-    async def _deltas(self, response: aiohttp.ClientResponse) -> AsyncIterator[Delta]:
-        reader = replies.StreamReader(self._where, self.dialect)
+    def _without_key(self, data: bytes) -> bytes:
+        return data.replace(self._key.encode(), b"(the key)") if self._key else data
+
+    async def _deltas(self, response: aiohttp.ClientResponse, n: int) -> AsyncIterator[Delta]:
+        reader = replies.StreamReader(self._where, self.dialect, n)
         while not reader.done:
             try:
                 with anyio.fail_after(self.timeouts.between):
@@ -177,10 +187,10 @@ class HttpModel:
                 raise TimedOut(f"{self._where} stopped in mid-stream", began=True) from error
             except (aiohttp.ClientError, OSError) as error:
                 raise BadReply(f"{self._where} cut its stream") from error
+            for delta in reader.feed(self._without_key(data) or b"\n\n"):
+                yield delta
             if not data:
                 break
-            for delta in reader.feed(data):
-                yield delta
         self.dialect = reader.dialect
         yield reader.finish()
 
@@ -209,12 +219,48 @@ def _templating(params: dict[str, Any]) -> dict[str, Any]:
     return {name: params[name] for name in ("tools", "chat_template_kwargs") if name in params}
 
 
-def key_for(base_url: str) -> str | None:
-    """The key for a server: ``OUTTHINK_API_KEY``, or its vendor's own variable at its own host only."""
-    if key := os.environ.get("OUTTHINK_API_KEY"):
-        return key
-    own = {"api.openai.com", urlsplit(os.environ.get("OPENAI_BASE_URL", "")).hostname}
-    return os.environ.get("OPENAI_API_KEY") if urlsplit(base_url).hostname in own else None
+def _checked(base_url: str) -> yarl.URL:
+    """A server's URL. Raises `BadSpec` for what is none, or carries a password or a query."""
+    try:
+        url = yarl.URL(base_url)
+        plain = url.scheme in ("http", "https") and url.host and url.port
+    except ValueError:
+        url = plain = None
+    if url is None or not plain:
+        shown = "what follows the name" if "@" in base_url else repr(base_url)  # which may hold a password
+        raise BadSpec(f"{shown} is not a URL; write NAME@http://host:port/v1")
+    if url.raw_user is not None or url.raw_password is not None or url.raw_query_string or url.raw_fragment:
+        raise BadSpec(
+            f"the URL of {url.host} carries a user, a password or a query, which would show in errors and traces; "
+            "write NAME@http://host:port/v1 and put the key into OUTTHINK_API_KEY"
+        )
+    return url
+
+
+def _host(url: str) -> str | None:
+    try:
+        return yarl.URL(url).host
+    except ValueError:
+        return None
+
+
+def key_for(base_url: str, variable: str = "") -> tuple[str | None, str]:
+    """The key for a server, and its variable: ``OUTTHINK_API_KEY``, or the vendor's own at its own host only.
+
+    ``variable``: the one that the configuration names for it. Raises `InputError` when that one holds no key, and for
+    a key that cannot be sent.
+    """
+    vendors = _host(base_url) in ("api.openai.com", _host(os.environ.get("OPENAI_BASE_URL", "")))
+    given = os.environ.get("OUTTHINK_API_KEY", "").strip()
+    name = variable or ("OPENAI_API_KEY" if vendors and not given else "OUTTHINK_API_KEY")
+    key = os.environ.get(name, "").strip()
+    if variable and not key:
+        raise InputError(
+            f"the variable {name}, which the configuration names for {base_url}, holds no key; run: export {name}=KEY"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(f"{name} holds characters that no key has; set it anew, without line breaks")
+    return key or None, name
 
 
 async def open_http(
@@ -224,13 +270,20 @@ async def open_http(
 
     ``alias``: what the configuration says of this endpoint.
     """
-    name, _, base_url = text.partition("@")
-    if not name or "://" not in base_url:
+    named = _NAMED.fullmatch(text)
+    if named is None or not text.isprintable():
         raise BadSpec(f"model {text!r} does not name a server; write NAME@http://host:port/v1", text, 1)
+    name, base_url = named.groups()
+    _checked(base_url)
+    key, variable = key_for(base_url, "" if alias is None else alias.key_env)
     limits = Timeouts() if timeout is None else Timeouts(first_byte=timeout, between=min(60.0, timeout))
-    if alias is None:
-        return HttpModel(name, base_url, key=key_for(base_url), timeouts=limits)
-    key = alias.key() or key_for(base_url)
-    model = HttpModel(name, base_url, key=key, timeouts=limits, price=alias.price(), headers=alias.headers)
-    model.context, model.parameters, model.lacks = alias.context, alias.parameters, alias.lacks()
+    model = HttpModel(name, base_url, key=key, key_variable=variable, timeouts=limits)
+    return model if alias is None else _configured(model, alias)
+
+
+def _configured(model: HttpModel, alias: Alias) -> HttpModel:
+    """The model with what the configuration says of its endpoint."""
+    model.price, model.context, model.parameters = alias.price(), alias.context, alias.parameters
+    model.lacks |= alias.lacks()
+    model.headers.update(alias.headers)
     return model

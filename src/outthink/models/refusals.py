@@ -19,6 +19,7 @@ class Server(Protocol):
 
     name: str
     base_url: str
+    key_variable: str
     slots: int | None
     lacks: set[Feature]
 
@@ -39,8 +40,8 @@ def read_refusal(
     status: int, headers: Mapping[str, str], body: bytes, server: Server, sent: Mapping[str, Any]
 ) -> OutthinkError:
     """The error for a reply with an error status; grows ``server.lacks`` when it names one that was ``sent``."""
-    error = _error_object(body)
-    said = _one_line(error.get("message") or body.decode("utf-8", "replace"))
+    error = error_object(body)
+    said = one_line(str(error.get("message") or body.decode("utf-8", "replace")))
     where = f"{server.base_url} answered {status}"
     if status in (400, 413, 422, 501):
         return _bad_request(status, error, said, where, server, sent)
@@ -58,7 +59,7 @@ def _bad_request(
     if "exceed_context" in kind or "context_length" in kind or "maximum context length" in said:
         return ContextOverflow(f"{where}: {said}; shorten the question or use a model with a longer context")
     limit = re.search(r"'n': .*<= (\d+)", said)
-    if limit:
+    if limit and 0 < int(limit[1]) < sent.get("n", 1):
         server.slots = int(limit[1])
         return Lacks(f"{where}: {said}", "slots", status)
     for parameter, feature in _OPTIONAL.items():
@@ -72,7 +73,7 @@ def _bad_request(
 
 def _remedy(status: int, server: Server) -> str:
     if status in (401, 403):
-        return "; put a key this server accepts into OUTTHINK_API_KEY"
+        return f"; put a key this server accepts into {server.key_variable}"
     if status == 404:
         return f"; check the URL and that the server offers {server.name!r} ({server.base_url}/models lists them)"
     if 300 <= status < 400:
@@ -97,11 +98,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _error_object(body: bytes) -> dict[str, Any]:
+def error_object(body: bytes) -> dict[str, Any]:
     """The envelope of OpenAI, or the forms of Ollama (``error`` is text), FastAPI and others."""
     try:
         envelope = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     error = envelope.get("error", envelope)
     if not isinstance(error, dict):
@@ -110,6 +111,7 @@ def _error_object(body: bytes) -> dict[str, Any]:
     return inner if "message" in inner else {"message": str(inner.get("detail", inner))}
 
 
-def _one_line(text: str, limit: int = 300) -> str:
+def one_line(text: str, limit: int = 300) -> str:
+    """The text without markup and line breaks, cut to ``limit`` characters."""
     text = " ".join(re.sub(r"<[^>]{0,200}>", " ", text).split())
     return text[:limit] or "(an empty reply)"

@@ -7,7 +7,7 @@ bill per choice in a stream; it is known by the ``timings`` in its replies.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,12 +15,18 @@ from outthink.core.candidate import Finish, summarise_logprobs
 from outthink.core.errors import BadReply
 from outthink.core.problem import Message, text_of
 from outthink.core.wire import Bill, Choice, Delta, Reply
+from outthink.models.refusals import error_object, one_line
 
 Dialect = Literal["openai", "llamacpp"]
+_Count = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]  # what JSON numbers hold exactly
+_LONGEST_LINE = 8 << 20
+"""Bytes of one line of a stream; a server that sends more without an end is not sending events."""
+_LOWEST = -9999.0
+"""Stands for a log probability of minus infinity, which JSON cannot say (vLLM sends the same)."""
 
 
 class _Token(msgspec.Struct):
-    logprob: float
+    logprob: float | None = None
 
 
 class _Logprobs(msgspec.Struct):
@@ -28,28 +34,49 @@ class _Logprobs(msgspec.Struct):
 
 
 class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: _Count | None = None
+    reasoning_tokens: _Count | None = None
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int | None = 0
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
 
-    def bill(self) -> Bill:
-        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
-        return Bill(
-            self.prompt_tokens,
-            self.completion_tokens or 0,
-            (prompt and prompt.cached_tokens) or 0,
-            (completion and completion.reasoning_tokens) or 0,
-        )
+    def bill(self) -> Bill | None:
+        """The bill, or None where this is none: a count missing, negative, or of a prompt without a token."""
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        if prompt is None or completion is None or prompt < 1 or completion < 0:
+            return None
+        of_prompt, of_completion = self.prompt_tokens_details, self.completion_tokens_details
+        cached = (of_prompt and of_prompt.cached_tokens) or 0
+        reasoning = (of_completion and of_completion.reasoning_tokens) or 0
+        return Bill(prompt, completion, min(max(0, cached), prompt), min(max(0, reasoning), completion))
 
 
 class _Timings(msgspec.Struct):
-    predicted_n: int = 0
+    predicted_n: _Count = 0
+
+
+class _Function(msgspec.Struct, omit_defaults=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct, omit_defaults=True):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct):
+    """What is read of a message or a piece of one, for its types; the message itself is kept as it came."""
+
+    content: str | list[dict[str, Any]] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -63,11 +90,12 @@ class _Choice(msgspec.Struct):
         """Log probabilities of this piece's tokens, None where the server sent none."""
         if self.logprobs is None or self.logprobs.content is None:
             return None
-        return [token.logprob for token in self.logprobs.content]
+        given = (token.logprob for token in self.logprobs.content)
+        return [_LOWEST if value is None else min(0.0, max(_LOWEST, value)) for value in given]
 
 
 class _Body(msgspec.Struct):
-    choices: list[_Choice] = []
+    choices: list[_Choice] | None = None
     usage: _Usage | None = None
     timings: _Timings | None = None
     error: Any = None
@@ -86,20 +114,28 @@ _FINISH: dict[str, Finish] = {
 def _parse(data: bytes, where: str) -> _Body:
     try:
         body = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadReply(f"{where} sent a reply that cannot be read ({error})") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadReply(f"{where} sent a reply that cannot be read ({one_line(str(error))})") from error
     if body.error:
-        raise BadReply(f"{where} sent an error in its reply: {body.error}")
+        said = error_object(data).get("message") or body.error
+        raise BadReply(f"{where} sent an error in its reply: {one_line(str(said))}")
     return body
 
 
-def read_reply(data: bytes, where: str, known: Dialect | None) -> tuple[Reply, Dialect]:
-    """A plain reply and the dialect it shows. Raises `BadReply`."""
+def _said(message: dict[str, Any], where: str) -> _Said:
+    try:
+        return msgspec.convert(message, _Said)
+    except msgspec.ValidationError as error:
+        raise BadReply(f"{where} sent a message that cannot be read ({error})") from error
+
+
+def read_reply(data: bytes, where: str, known: Dialect | None, n: int = 1) -> tuple[Reply, Dialect]:
+    """A plain reply to a request for ``n`` choices, and the dialect it shows. Raises `BadReply`."""
     body = _parse(data, where)
     if not body.choices:
         raise BadReply(f"{where} sent a reply without choices")
     dialect: Dialect = "llamacpp" if body.timings is not None else known or "openai"
-    choices = tuple(_choice(choice) for choice in sorted(body.choices, key=lambda c: c.index))
+    choices = _numbered([_choice(choice, where) for choice in sorted(body.choices, key=lambda c: c.index)], n)
     bill = body.usage and body.usage.bill()
     if bill is not None and dialect == "llamacpp" and len(choices) > 1:
         counted = [choice.tokens for choice in choices if choice.tokens is not None]
@@ -110,64 +146,88 @@ def read_reply(data: bytes, where: str, known: Dialect | None) -> tuple[Reply, D
     return Reply(choices, bill), dialect
 
 
-def _choice(choice: _Choice) -> Choice:
+def _numbered(choices: list[Choice], n: int) -> tuple[Choice, ...]:
+    """Choices with the server's own numbers where these are sound, else numbered as they came."""
+    numbers = {choice.index for choice in choices}
+    if len(numbers) == len(choices) and all(0 <= number < n for number in numbers):
+        return tuple(choices)
+    return tuple(msgspec.structs.replace(choice, index=i) for i, choice in enumerate(choices))
+
+
+def _choice(choice: _Choice, where: str) -> Choice:
     message: Message = choice.message or {"role": "assistant", "content": ""}
-    entries = choice.entries()
+    said, entries = _said(message, where), choice.entries()
     return Choice(
         index=choice.index,
         message=message,
         text=text_of(message),
-        reasoning=message.get("reasoning_content") or message.get("reasoning"),
+        reasoning=said.reasoning_content or said.reasoning,
         finish=_FINISH.get(choice.finish_reason or "stop", "stop"),
         tokens=None if entries is None else len(entries),
         logprobs=summarise_logprobs(entries) if entries else None,
     )
 
 
-class _Count(msgspec.Struct):
-    input_tokens: int | None = None
-    count: int | None = None
+class _Counted(msgspec.Struct):
+    input_tokens: _Count | None = None
+    count: _Count | None = None
 
 
 def read_count(data: bytes) -> int | None:
     """The count in a tokenizer's reply (``input_tokens`` or ``count``), or None."""
     try:
-        found = msgspec.json.decode(data, type=_Count)
-    except msgspec.DecodeError:
+        found = msgspec.json.decode(data, type=_Counted)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return found.count if found.input_tokens is None else found.input_tokens
+    count = found.count if found.input_tokens is None else found.input_tokens
+    return count if count is not None and count > 0 else None
 
 
 class StreamReader:
-    """Server-sent events to deltas: `feed` bytes, then `finish` for the bill.
+    """Server-sent events to deltas, for a request of ``n`` choices: `feed` bytes, then `finish` for the bill.
 
     ``done`` after ``[DONE]``. A stream that ends without it and without a finish for every choice was cut.
     """
 
-    def __init__(self, where: str, dialect: Dialect | None) -> None:
+    def __init__(self, where: str, dialect: Dialect | None, n: int = 1) -> None:
         self.dialect: Dialect | None = dialect
         self.done = False
-        self._where = where
+        self._where, self._n = where, n
         self._rest = b""
+        self._lines: list[bytes] = []
         self._bills: list[Bill] = []
         self._counted: dict[int, int] = {}
         self._open: set[int] = set()
 
     def feed(self, data: bytes) -> Iterator[Delta]:
-        """The deltas of the whole lines in ``data``; half a line is kept for the next."""
+        """The deltas of the whole lines in ``data``; half a line is kept for the next. Raises `BadReply`."""
         *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE:
+            raise BadReply(f"{self._where} sent a line of more than {_LONGEST_LINE >> 20} MB in its stream")
         for line in lines:
-            if not line.startswith(b"data:"):
-                continue
-            payload = line[5:].strip()
-            if payload == b"[DONE]":
-                self.done = True
-                return
-            yield from self._event(_parse(payload, self._where))
+            if line.startswith(b"data:"):
+                yield from self._line(line[5:].strip())
+                if self.done:
+                    return
+            elif self._lines and not line.strip():
+                yield from self._dispatch()
+
+    def _line(self, payload: bytes) -> Iterator[Delta]:
+        """One line of data: of an event of its own, or one more of the event before it."""
+        if self._lines and (payload == b"[DONE]" or _is_json(b"\n".join(self._lines))):
+            yield from self._dispatch()  # no empty line came between
+        if payload == b"[DONE]":
+            self.done = True
+        elif payload:
+            self._lines.append(payload)
+
+    def _dispatch(self) -> Iterator[Delta]:
+        data, self._lines = b"\n".join(self._lines), []
+        yield from self._event(_parse(data, self._where))
 
     def finish(self) -> Delta:
         """The last delta, which carries the bill. Raises `BadReply` when the stream was cut."""
-        if self._open or not (self.done or self._counted):
+        if self._open or not self._counted:
             raise BadReply(f"{self._where} cut its stream before the end")
         if not self._bills:
             return Delta(index=None)
@@ -180,18 +240,19 @@ class StreamReader:
     def _event(self, body: _Body) -> Iterator[Delta]:
         if body.timings is not None:
             self.dialect = "llamacpp"
-        if body.usage is not None:
-            self._bills.append(body.usage.bill())
-        for choice in body.choices:
-            yield self._delta(choice, body.timings)
+        if body.usage is not None and (bill := body.usage.bill()) is not None:
+            self._bills.append(bill)
+        for choice in body.choices or ():
+            if not 0 <= choice.index < self._n:
+                raise BadReply(f"{self._where} sent choice {choice.index} of the {self._n} it was asked for")
+            if choice.index in self._open or choice.index not in self._counted:  # once ended, a choice has ended
+                yield self._delta(choice, body.timings)
 
     def _delta(self, choice: _Choice, timings: _Timings | None) -> Delta:
         piece = choice.delta or {}
-        text, reasoning = (
-            piece.get("content") or "",
-            piece.get("reasoning_content") or piece.get("reasoning") or "",
-        )
-        calls = tuple(piece.get("tool_calls") or ())
+        said, text = _said(piece, self._where), text_of(piece)
+        reasoning = said.reasoning_content or said.reasoning or ""
+        calls = tuple(_tool_call(call, place) for place, call in enumerate(said.tool_calls or ()))
         entries = choice.entries()
         before = self._counted.get(choice.index, 0)
         if timings is not None and timings.predicted_n:
@@ -214,3 +275,16 @@ class StreamReader:
             tool_calls=calls,
             finish=_FINISH.get(choice.finish_reason, "stop") if choice.finish_reason else None,
         )
+
+
+def _tool_call(call: _ToolCall, place: int) -> dict[str, Any]:
+    piece: dict[str, Any] = msgspec.to_builtins(call)
+    return piece if call.index is not None else {**piece, "index": place}
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
