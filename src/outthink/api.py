@@ -21,7 +21,7 @@ from outthink.core.events import RunEnded, RunStarted
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
-from outthink.engine.cache import SampleCache
+from outthink.engine.cache import SampleCache, switched_off
 from outthink.engine.context import Limits, Line, RunContext, Services
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
@@ -57,8 +57,7 @@ class Engine:
         if timeout is not None and not 0 < timeout < math.inf:
             raise InputError(f"the timeout takes seconds above 0, not {timeout:g}")
         self._concurrency, self._timeout = concurrency, timeout
-        on = cache and os.environ.get("OUTTHINK_CACHE", "on").lower() not in ("off", "0", "false", "no")
-        self._cache = SampleCache(cache_file()) if on else None
+        self._cache = SampleCache(cache_file()) if cache and not switched_off() else None
         self._lines: dict[str, Line] = {}
         self.config = load_config()
         if model is not None and not isinstance(model, str):

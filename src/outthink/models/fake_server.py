@@ -67,7 +67,8 @@ class Billed:
 class FakeServer:
     """``dialect``: ``openai``, ``llamacpp`` (usage of one choice only in plain replies, ``timings``, ``n`` up to
     ``slots``) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that names them.
-    ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``."""
+    ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``. ``models``:
+    what it lists."""
 
     script: Script = field(default_factory=Script)
     faults: Faults = field(default_factory=Faults)
@@ -79,6 +80,7 @@ class FakeServer:
     context: int | None = None
     slots: int = 8
     counts: bool = True
+    models: tuple[str, ...] = ("fake",)
     billed: list[Billed] = field(default_factory=list[Billed])
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     in_flight: int = 0
@@ -99,6 +101,7 @@ class FakeServer:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_post("/v1/chat/completions/input_tokens", self._count)
+        app.router.add_get("/v1/models", self._models)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port)
@@ -108,6 +111,9 @@ class FakeServer:
             yield self
         finally:
             await runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return _json({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
 
     async def _count(self, request: web.Request) -> web.Response:
         if not self.counts:

@@ -103,6 +103,12 @@ class HttpModel:
         self.lacks.add("count")
         return None
 
+    async def names(self) -> tuple[str, ...] | None:
+        """The models that the server lists, None where it lists none. Raises `ServerError`."""
+        async with self._open(yarl.URL(f"{self.base_url}/models"), {}, check=False) as response:
+            data = await self._read(response)
+            return replies.read_names(data) if response.status == 200 else None
+
     async def aclose(self) -> None:
         if self._session is not None:
             session, self._session = self._session, None
@@ -135,8 +141,9 @@ class HttpModel:
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """Send, and give the response once its headers are here; closing the block frees the connection."""
         session = self._session or self._connect()
+        method, data = ("POST", _encode(body)) if body else ("GET", None)
         try:
-            response = await session.post(url, data=_encode(body), headers=self.headers, allow_redirects=False)
+            response = await session.request(method, url, data=data, headers=self.headers, allow_redirects=False)
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"{self._where} could not be reached in {self.timeouts.connect:g} s") from error
         except aiohttp.ServerTimeoutError as error:

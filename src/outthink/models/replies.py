@@ -183,6 +183,22 @@ def read_count(data: bytes) -> int | None:
     return count if count is not None and count > 0 else None
 
 
+class _Named(msgspec.Struct):
+    id: str
+
+
+class _Names(msgspec.Struct):
+    data: list[_Named]
+
+
+def read_names(data: bytes) -> tuple[str, ...] | None:
+    """The ids in a list of models, or None."""
+    try:
+        return tuple(model.id for model in msgspec.json.decode(data, type=_Names).data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 class StreamReader:
     """Server-sent events to deltas, for a request of ``n`` choices: `feed` bytes, then `finish` for the bill.
 
