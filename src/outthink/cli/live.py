@@ -50,7 +50,8 @@ class View:
         self.seen, self.n = 0, 0
         self.notes: list[str] = []
         self.charged, self.held, self.budget = Cost(), Cost(), Budget()
-        self.asked, self.retried, self.failed = 0, 0, 0
+        self.flying: dict[int, int] = {}
+        self.retried, self.failed = 0, 0
 
     @property
     def seconds(self) -> float:
@@ -63,12 +64,13 @@ class View:
             case RunStarted():
                 self.title, self.budget = f"{event.strategy} on {event.model}", event.budget
             case CallStarted():
-                self.asked += event.n
+                self.flying = {**self.flying, event.call: event.n}
                 self.held += event.held
             case Sampled():
                 self.candidates = {**self.candidates, event.candidate.index: event.candidate}
             case CallSettled():
                 self.charged, self.held = event.charged, event.held
+                self.flying = {call: n for call, n in self.flying.items() if call != event.call}
             case Voted():
                 self.votes, self.seen, self.n = event.votes, event.seen, event.n
             case Scored():
@@ -81,7 +83,6 @@ class View:
                 pass
 
     def _failed(self, event: CallFailed) -> None:
-        self.asked = max(len(self.candidates), self.asked - 1)
         if event.retry_in is None:
             self.failed += 1
             self.notes.append(event.error)
@@ -91,8 +92,7 @@ class View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The view as it is now, for a terminal of this size."""
-        full, empty = ("#", ".") if options.ascii_only else ("█", "░")
-        width, signs = options.max_width, full + empty
+        width, signs = options.max_width, "#=." if options.ascii_only else "█▒░"
         notes, limits = self.notes[-_NOTES:], self._limits()
         below = 2 + min(_ANSWERS + 1, len(self.votes)) + len(notes) + len(limits)
         yield _line(self.title, "bold cyan")
@@ -109,18 +109,17 @@ class View:
     def _samples(self, lines: int, width: int) -> Table:
         """The samples that landed last, in order of index."""
         rows = Table.grid(padding=(0, 2, 0, 0))
-        for justify in ("right", "left", "right", "right"):
+        for justify in ("right", "left", "right", "left"):
             rows.add_column(justify=justify, no_wrap=True)
-        rows.add_column(no_wrap=True, overflow="ellipsis")
+        room = width - 24 - max(8, width // 4)
         for found in sorted(list(self.candidates.values())[-lines:], key=lambda one: one.index):
             score = self.scores.get(found.index)
             answer = "no answer" if found.answer is None else " ".join(found.answer.text.split())
             rows.add_row(
                 Text(f"#{found.index}", "dim"),
                 Text(_cut(answer, max(8, width // 4)), "bold" if found.answer else "dim"),
-                Text("" if score is None else f"{score:.2f}", "cyan"),
-                Text(f"{found.tokens} tokens", "dim"),
-                Text(_end(found) if width >= _NARROW else "", "dim"),
+                Text(f"{found.tokens} tokens" if score is None else f"{found.tokens} tokens, {score:.2f}", "dim"),
+                Text(_end(found, room) if width >= _NARROW else "", "dim"),
             )
         return rows
 
@@ -129,45 +128,43 @@ class View:
         room = max(8, min(32, width - 32))
         for place, (answer, votes) in enumerate(list(self.votes.items())[:_ANSWERS]):
             style = "bold green" if place == 0 else ""
-            bar = _bar(votes / max(1, self.n), room, signs)
+            bar = _bar(votes / max(1, self.n), 0, room, signs)
             share = f"{votes} of {self.n}" if place == 0 else f"{votes}"
             bars.add_row(Text(_cut(answer, max(8, width // 4)), style), Text(bar, style), Text(share, style))
         if (more := len(self.votes) - _ANSWERS) > 0:
             bars.add_row(Text(f"and {more} more", "dim"), Text(""), Text(""))
         return bars
 
-    def _limits(self) -> list[tuple[str, float, float]]:
-        """Each limit that is set: its name, what is gone (held included), and the limit."""
-        gone, budget = self.charged + self.held, self.budget
+    def _limits(self) -> list[tuple[str, float, float, float]]:
+        """Each limit that is set: its name, what is gone, what is held for calls in flight, and the limit."""
+        gone, held, budget = self.charged, self.held, self.budget
         known = (
-            ("tokens", gone.prompt_tokens + gone.completion_tokens, budget.tokens),
-            ("new tokens", gone.completion_tokens, budget.completion_tokens),
-            ("calls", gone.calls, budget.calls),
-            ("usd", gone.usd, budget.usd),
-            ("seconds", self.seconds, budget.seconds),
+            ("tokens", _tokens(gone), _tokens(held), budget.tokens),
+            ("new tokens", gone.completion_tokens, held.completion_tokens, budget.completion_tokens),
+            ("calls", gone.calls, held.calls, budget.calls),
+            ("usd", gone.usd, held.usd, budget.usd),
+            ("seconds", self.seconds, 0.0, budget.seconds),
         )
-        return [(name, used, limit) for name, used, limit in known if limit is not None][:_LIMITS]
+        return [(name, used, kept, limit) for name, used, kept, limit in known if limit is not None][:_LIMITS]
 
     def _footer(self) -> str:
-        spent = self.charged.prompt_tokens + self.charged.completion_tokens
-        parts = [f"{self.seconds:.1f} s", f"{spent:,} tokens"]
-        if (waiting := self.asked - len(self.candidates)) > 0:
-            parts.append(f"{waiting} thinking")
+        parts = [f"{self.seconds:.1f} s", f"{_tokens(self.charged):,} tokens"]
+        if self.flying:
+            parts.append(f"{sum(self.flying.values())} thinking")
         parts += [f"{count} {what}" for count, what in ((self.retried, "retried"), (self.failed, "failed")) if count]
         return " · ".join(parts)
 
 
-def _meters(limits: list[tuple[str, float, float]], width: int, signs: str) -> Table:
+def _meters(limits: list[tuple[str, float, float, float]], width: int, signs: str) -> Table:
     """What is left of each limit, as bars."""
     meters = _grid()
-    room = max(8, min(32, width - 32))
-    for name, used, limit in limits:
+    room = max(8, min(32, width - 36))
+    for name, used, held, limit in limits:
         left = max(0.0, limit - used)
         style = "yellow" if left < 0.2 * limit else "blue"
         told = f"{left:.1f}" if name == "seconds" else f"{left:.4f}" if name == "usd" else f"{left:,.0f}"
-        meters.add_row(
-            Text(name, "dim"), Text(_bar(left / limit, room, signs), style), Text(f"{told} of {limit:,g} left")
-        )
+        bar = Text(_bar(left / limit, held / limit, room, signs), style)
+        meters.add_row(Text(name, "dim"), bar, Text(f"{told} of {limit:,g} left"))
     return meters
 
 
@@ -178,9 +175,15 @@ def _grid() -> Table:
     return grid
 
 
-def _bar(share: float, room: int, signs: str) -> str:
-    full = round(room * min(1.0, share))
-    return signs[0] * full + signs[1] * (room - full)
+def _tokens(cost: Cost) -> int:
+    return cost.prompt_tokens + cost.completion_tokens
+
+
+def _bar(share: float, held: float, room: int, signs: str) -> str:
+    """A bar with a full share, and one that is held."""
+    full = round(room * max(0.0, min(1.0, share - held)))
+    grey = min(room - full, round(room * held))
+    return signs[0] * full + signs[1] * grey + signs[2] * (room - full - grey)
 
 
 def _line(text: str, style: str) -> Text:
@@ -191,9 +194,12 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _end(found: Candidate) -> str:
+def _end(found: Candidate, room: int) -> str:
+    """The end of a sample's text, which is where its answer is."""
     mark = "from the cache: " if found.cached else "cut: " if found.finish == "length" else ""
-    return mark + " ".join(found.text.split())[-70:]
+    text = " ".join(found.text.split())
+    room = max(8, room - len(mark))
+    return mark + (text if len(text) <= room else "…" + text[1 - room :])
 
 
 async def follow(log: EventLog, transient: bool = False) -> None:
