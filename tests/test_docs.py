@@ -25,8 +25,9 @@ from outthink.cli.helppages import pages
 from outthink.models.config import Config
 
 ROOT = Path(__file__).parents[1]
-PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"(?:<!-- (not run|file): ([^\n]*?) -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"((\w+=(\"[^\"]*\"|\S+) )*|.*\| *)(outthink|python -m pytest) ")
 _RUNNER = """
 import ast, asyncio, inspect, sys
 found = eval(compile(sys.stdin.read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), {"__name__": "__main__"})
@@ -57,9 +58,7 @@ def commands(block):
     lines = joined.splitlines()
     if block.language == "console":
         lines = [line[2:] for line in lines if line.startswith("$ ")]
-    return [
-        line for line in lines if re.match(r"((\w+=(\"[^\"]*\"|\S+) )*|.*\| *)(outthink|python -m pytest) ", line + " ")
-    ]
+    return [line for line in lines if _COMMAND.match(f"{line} ")]
 
 
 class Desk:

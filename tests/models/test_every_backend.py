@@ -234,6 +234,7 @@ async def test_cancelling_frees_it_at_once(name, way, tmp_path):
                 group.cancel_scope.cancel()
             while backend.in_flight():
                 await anyio.sleep(0.01)
+        assert not backend.in_flight()
 
 
 @every_backend
@@ -277,7 +278,7 @@ async def test_what_it_cannot_do_is_an_error_of_the_tree(name, wrong, tmp_path):
 @every_backend
 async def test_closing_twice_is_safe(name, tmp_path):
     async with opened(name, tmp_path) as backend:
-        await reply_of(backend.model, ask())
+        assert (await reply_of(backend.model, ask())).choices
         await backend.model.aclose()
         await backend.model.aclose()  # and once more when the block is left
 
