@@ -5,7 +5,6 @@ import math
 
 import anyio
 import pytest
-from conftest import VirtualLoop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,20 +77,38 @@ async def test_a_call_that_waits_holds_no_budget_and_no_permit():
         group.cancel_scope.cancel()
 
 
-async def test_cancelled_calls_give_their_turns_back():
-    pace = Pace(rpm=2, tpm=100)
-    model = FakeModel(SCRIPT, lacks=("n",), latency=1.0)
-    async with anyio.create_task_group() as group:
-        for _ in range(5):
-            group.start_soon(solve, model, "direct", pace)
-        await anyio.sleep(10)
-        group.cancel_scope.cancel()
-    assert model.books.calls <= 2
-    await anyio.sleep(WINDOW)
-    assert (pace._requests, pace._tokens) == (0, 0) or pace._fits(100)
+async def test_a_call_cancelled_before_it_left_gives_its_turn_back():
+    pace = Pace(rpm=1, tpm=100)
+    with anyio.move_on_after(5):
+        async with pace.turn(100):
+            await anyio.sleep_forever()  # for a permit, say
     began = anyio.current_time()
-    async with pace.turn(100):
+    async with pace.turn(100) as turn:
         assert anyio.current_time() == began
+        pace.leave(turn)
+    with anyio.move_on_after(5):
+        async with pace.turn(100):
+            raise AssertionError("a minute has not passed")
+    async with pace.turn(100):
+        assert anyio.current_time() - began == WINDOW
+
+
+async def test_calls_cancelled_at_any_time_leave_the_limits_whole():
+    pace = Pace(rpm=2)
+    model = FakeModel(SCRIPT, lacks=("n",), latency=1.0)
+    for seconds in (0.5, 10.0, 59.5):
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(solve, model, "direct", pace)
+            await anyio.sleep(seconds)
+            group.cancel_scope.cancel()
+    assert model.books.in_flight == 0
+    await anyio.sleep(WINDOW)
+    began = anyio.current_time()
+    for _ in range(2):
+        async with pace.turn(1) as turn:
+            pace.leave(turn)
+    assert anyio.current_time() == began
 
 
 async def test_a_call_larger_than_the_limit_leaves_when_a_minute_is_empty():
@@ -117,7 +134,7 @@ async def test_without_limits_there_is_no_pace_and_the_run_is_the_same():
     st.integers(1, 12),
     st.integers(400, 2000),
 )
-def test_no_minute_passes_the_limits_whatever_the_calls_are(calls, rpm, tpm):
+def test_no_minute_passes_the_limits_whatever_the_calls_are(run_virtually, calls, rpm, tpm):
     """Calls of (worst case, seconds, share of it used), all at once."""
     sent = []
 
@@ -136,7 +153,7 @@ def test_no_minute_passes_the_limits_whatever_the_calls_are(calls, rpm, tpm):
             for one in calls:
                 group.start_soon(call, pace, *one)
 
-    anyio.run(all_of_them, backend_options={"loop_factory": VirtualLoop})
+    run_virtually(all_of_them)
     assert len(sent) == len(calls)
     assert busiest([(at, 1) for at, _ in sent]) <= rpm
     assert busiest(sent) <= tpm

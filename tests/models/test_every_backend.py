@@ -172,6 +172,8 @@ async def test_max_tokens_is_kept_and_the_finish_says_so(name, tmp_path):
         assert reply.choices[0].tokens in (None, 3)
         assert reply.bill.completion_tokens == 3
         assert reply.choices[0].finish == "length"
+        whole = (await reply_of(backend.model, ask())).choices[0].text
+        assert 0 < len(reply.choices[0].text) < len(whole)
 
 
 @every_backend

@@ -34,14 +34,15 @@ from outthink.engine.groups import task_group
 from outthink.engine.log import EventLog
 
 HELP = """\
-/strategy [TEXT]  how to think, for example self-consistency(n=8); without TEXT the default
-/budget [TEXT]    limits of each answer, for example tokens=4000,seconds=20; without TEXT the default
-/model [TEXT]     who is asked; without TEXT the model that the chat began with
-/answer [KIND]    the kind of answer: number, choice, text, …; without KIND decided by each question
+/strategy [TEXT]  how to think: self-consistency(n=8), cot, direct, …
+/budget [TEXT]    limits of each answer: tokens=4000,seconds=20
+/model [TEXT]     who is asked
+/answer [KIND]    the kind of answer: number, choice, text, …
+                  (each of these four without a value: back to the default)
 /new              forget the conversation
 /save FILE        write the conversation and what it cost, as JSON
 /help             this list
-/quit             leave, as Ctrl-D does; Ctrl-C ends only the answer that is being thought about
+/quit             leave, as Ctrl-D does; Ctrl-C ends only the answer under way
 //TEXT            ask a question that begins with /"""
 
 
@@ -140,7 +141,8 @@ class Chat:
         """Who is asked and how, on one line."""
         budget = f"budget {self.budget}" if self.budget else "no budget of its own"
         kind = "" if self.answer == "auto" else f" · {self.answer}"
-        return f"{self.strategy or 'default strategy'} · {self.model or self.engine.model} · {budget}{kind}"
+        model = (self.model or self.engine.model).partition("@")[0]  # a server's URL would fill the line
+        return f"{self.strategy or 'default strategy'} · {model} · {budget}{kind}"
 
     def _ask(self, question: str) -> None:
         """Answer one question after the turns so far; it joins them only when it is answered."""

@@ -17,7 +17,7 @@ from rich.text import Text
 from outthink import plugins
 from outthink.api import Engine
 from outthink.cli import complete
-from outthink.core.errors import OutthinkError
+from outthink.core.errors import InputError, OutthinkError
 from outthink.core.finding import Finding
 from outthink.engine.cache import examine, switched_off
 from outthink.models import machine
@@ -95,8 +95,11 @@ async def _of_model(engine: Engine, generate: bool) -> AsyncIterator[Finding]:
     if scheme == "http":
         async for finding in probe.findings():
             yield finding
-    else:
+        return
+    try:
         yield await probe.answers()
+    except InputError as error:  # a pool has no answer to what it was not asked
+        yield Finding("reply", "warn", str(error))
 
 
 def _tried(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> list[Finding]:
