@@ -1,5 +1,6 @@
 """Chat: turns kept, settings changed, errors on one line; piped, and once on a real terminal."""
 
+import contextlib
 import json
 import os
 import pty
@@ -131,7 +132,7 @@ class Terminal:
     """A chat on a pseudo-terminal."""
 
     def __init__(self, *arguments):
-        self.screen, (self.end, theirs) = "", pty.openpty()
+        self.screen, self.at, (self.end, theirs) = "", 0, pty.openpty()
         command = [sys.executable, "-m", "outthink", "chat", *arguments]
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", "NO_COLOR": "1"}
         self.process = subprocess.Popen(
@@ -151,21 +152,22 @@ class Terminal:
         os.write(self.end, text.encode())
 
     def until(self, text, seconds=20.0):
-        """Read until this text is on the screen, after what was read before."""
-        seen, limit = "", time.monotonic() + seconds
-        while text not in seen:
-            assert time.monotonic() < limit, f"{text!r} did not come: {self.screen[-2000:]}"
+        """Read until this text is on the screen, after what was read before; what follows it is kept for later."""
+        limit = time.monotonic() + seconds
+        while text not in self.screen[self.at :]:
+            assert time.monotonic() < limit, f"{text!r} did not come: {self.screen[self.at :]}"
             if select.select([self.end], [], [], 0.2)[0]:
-                seen += os.read(self.end, 65536).decode("utf-8", "replace")
-        self.screen += seen
-        return seen
+                self.screen += os.read(self.end, 65536).decode("utf-8", "replace")
+        begin, self.at = self.at, self.screen.index(text, self.at) + len(text)
+        return self.screen[begin : self.at]
 
     def close(self):
-        try:
-            return self.process.wait(20)
-        finally:
-            self.process.kill()
-            os.close(self.end)
+        """The exit status, minus 9 if it had to be killed."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.process.kill()
+        os.close(self.end)
+        return self.process.wait(10)
 
 
 def test_on_a_terminal_ctrl_c_ends_only_the_answer_and_ctrl_d_leaves():
