@@ -1,6 +1,7 @@
 """The public surface: every name loads, and what type checkers are told is what is there."""
 
 import ast
+import inspect
 from importlib.resources import files
 
 import outthink
@@ -28,3 +29,16 @@ def test_the_public_names_are_these():
 def test_a_name_that_is_not_there_is_an_attribute_error():
     assert not hasattr(outthink, "nothing_of_the_kind")
     assert set(outthink.__all__) <= set(dir(outthink))
+
+
+def test_the_signatures_are_these():
+    assert list(inspect.signature(outthink.solve).parameters) == ["problem", "model", "strategy", "budget", "seed"]
+    assert list(inspect.signature(outthink.solve_sync).parameters) == list(inspect.signature(outthink.solve).parameters)
+    assert list(inspect.signature(outthink.Engine).parameters)[:4] == ["model", "concurrency", "timeout", "cache"]
+    assert inspect.iscoroutinefunction(outthink.solve)
+    assert not inspect.iscoroutinefunction(outthink.solve_sync)
+
+
+def test_every_public_thing_says_what_it_is():
+    for name in outthink.__all__:
+        assert inspect.getdoc(getattr(outthink, name)), name

@@ -6,6 +6,7 @@ Runs where the small model is on this machine (``make test`` fetches it); with O
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from outthink import Engine
 from outthink.core.errors import ContextOverflow, ModelFileError
 from outthink.core.wire import Ask
 from outthink.models.embedded import open_embedded
+from outthink.models.http import open_http
 
 MODEL = os.environ.get("OUTTHINK_TEST_MODEL", "")
 QUESTION = "A shop sells pens at 3 for $2. How much do 18 pens cost, in dollars?"
@@ -126,7 +128,7 @@ async def test_a_question_longer_than_the_context_is_told_in_one_line():
 @pytest.mark.anyio
 async def test_closing_leaves_no_socket_behind():
     model = await open_embedded(MODEL)
-    folder = model._folder
+    folder = model._folder  # closed at once after opening: the engine's loop must be running by then
     assert os.listdir(folder) == ["engine.sock"]
     assert os.stat(folder).st_mode & 0o077 == 0
     await model.aclose()
@@ -140,3 +142,58 @@ async def test_a_truncated_file_is_refused_before_the_engine_sees_it(tmp_path):
         broken.write_bytes(whole.read(1 << 20))
     with pytest.raises(ModelFileError, match="truncated"):
         await open_embedded(str(broken))
+
+
+SERVE = """
+import sys, xllamacpp
+params = xllamacpp.CommonParams()
+params.model.path, params.port = sys.argv[1], int(sys.argv[2])
+params.n_parallel, params.n_ctx, params.verbosity = 4, 4096, 0
+server = xllamacpp.Server(params)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def tcp_server():
+    """A llama.cpp server over TCP, in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVE, MODEL, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert "ready" in child.stdout.readline()
+            yield f"small@http://127.0.0.1:{port}/v1"
+        finally:
+            child.kill()
+
+
+@pytest.mark.anyio
+async def test_a_llama_cpp_server_over_tcp_is_told_by_its_words_and_its_count_is_ours(tcp_server):
+    model = await open_http(tcp_server)
+    assert await model.can_continue()
+    assert model.dialect.name == "llamacpp"
+    assert model.parameters == 134515008
+    async with Engine(model) as engine:
+        first = await engine.solve(QUESTION, strategy="best-of-n(n=6)")
+        timed = await engine.solve(QUESTION, strategy="best-of-n(n=4)", budget="seconds=120")
+        tight = await engine.solve(QUESTION, strategy="cot", budget="tokens=400")
+    for result in (first, timed):
+        assert result.usage.unsettled_calls == 0
+        assert sum(c.tokens for c in result.candidates) == result.usage.completion_tokens
+    assert model.slots == 4  # learned from the server's own refusal of six
+    assert tight.usage.tokens <= 400
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("budget", [None, "seconds=100"], ids=["plain", "streamed"])
+async def test_a_beginning_is_gone_on_with(budget):
+    async with Engine(MODEL) as engine:
+        result = await engine.solve(QUESTION, strategy="think(min_tokens=12, max_tokens=24)", budget=budget)
+    thoughts = [c for c in result.candidates if c.text.startswith("<think>") and "</think>" not in c.text]
+    assert 12 <= sum(c.tokens for c in thoughts) <= 24
+    assert all(c.text.count("<think>") == 1 for c in result.candidates)
+    assert "think>" not in result.text
+    assert result.usage.unsettled_calls == 0

@@ -110,12 +110,14 @@ class Engine:
         seed: int | None = None,
         trace: TraceFile | None = None,
         elapsed: float = 0.0,
+        live: bool = False,
         watch: Callable[[EventLog], None] | None = None,
     ) -> Result:
         """Answer one problem inside a budget.
 
         ``strategy`` is an expression (``self-consistency(n=8)``), ``budget`` limits or their text
-        (``tokens=4000,seconds=20``), ``elapsed`` seconds of it that are gone already. ``watch`` is handed the
+        (``tokens=4000,seconds=20``), ``elapsed`` seconds of it that are gone already. ``live``: a sample that is
+        bound to be the answer is streamed, and its pieces put on record (`Grew`). ``watch`` is handed the
         run's event log before anything happens. Raises `OutthinkError` only when there is nothing to return.
         """
         problem = Problem.of(problem)
@@ -134,7 +136,9 @@ class Engine:
             remedy = price_remedy(self.config, model or self.model)
             raise InputError(f"a usd budget needs the price of {line.model.name}, which is not known; {remedy}")
         services = Services(self._cache, plugins.best_verifier)
-        context = RunContext({line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services)
+        context = RunContext(
+            {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
+        )
         ledger = Ledger(limits)
         run = EngineRun(context, Limits(ledger, log, deadline))
         return await _recorded(problem, technique, text, limits, run, context, ledger)

@@ -83,7 +83,7 @@ async def test_a_truncated_catalog_file_is_told_with_the_pull_that_mends_it():
 
 
 async def test_a_server_that_can_all_is_ok_throughout_and_the_cost_is_what_it_billed():
-    async with (server := FakeServer(COUNTING)).serve():
+    async with (server := FakeServer(COUNTING, dialect="vllm")).serve():
         found = await check(f"fake@{server.base_url}")
     names = ("server", "reply", "n", "logprobs", "seed", "streaming", "counting", "continuing", "cost")
     assert {name: found[name].state for name in names} == dict.fromkeys(names, "ok")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from outthink.core.errors import BadReply
 from outthink.core.wire import Bill
+from outthink.models.dialects import DIALECTS
 from outthink.models.replies import StreamReader, read_count, read_reply
 
 WHERE = "http://host/v1"
@@ -52,7 +53,7 @@ def test_a_reply_of_openai_is_read_with_its_bill():
         (1, "Two.", "length", None),
     ]
     assert reply.bill == Bill(19, 10, 16, 4)
-    assert dialect == "openai"
+    assert dialect is None  # nothing in a plain reply tells
 
 
 def test_llama_cpps_usage_of_one_choice_is_replaced_by_the_length_of_each_choices_logprobs():
@@ -65,7 +66,7 @@ def test_llama_cpps_usage_of_one_choice_is_replaced_by_the_length_of_each_choice
     reply, dialect = read_reply(data, WHERE, None, 2)
     assert reply.bill == Bill(30, 5)
     assert [c.tokens for c in reply.choices] == [2, 3]
-    assert dialect == "llamacpp"
+    assert dialect is DIALECTS["llamacpp"]
 
 
 def test_llama_cpps_usage_of_one_choice_is_no_bill_for_several_where_logprobs_are_missing():
@@ -159,7 +160,6 @@ BROKEN = {
     "usage as text": b'{"choices": [{"message": {"content": "a"}}], "usage": "5"}',
     "counts as text": b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": "5"}}',
     "counts without end": b'{"choices": [{"message": {}}], "usage": {"prompt_tokens": 1' + b"0" * 99 + b"}}",
-    "log probability as text": b'{"choices": [{"message": {}, "logprobs": {"content": [{"logprob": "x"}]}}]}',
     "NaN": b'{"choices": [{"message": {"content": "a"}, "logprobs": {"content": [{"logprob": NaN}]}}]}',
     "invalid UTF-8": b'{"choices": [{"message": {"content": "\xff\xfe"}}]}',
     "half a surrogate": b'{"choices": [{"message": {"content": "\\ud800"}}]}',
@@ -192,11 +192,11 @@ def test_json_of_any_shape_is_a_reply_or_a_bad_reply(value):
     for shape in (value, {"choices": [value]}, {"choices": [{"message": value, "delta": value}], "usage": value}):
         data = json.dumps(shape).encode()
         with contextlib.suppress(BadReply):
-            read_reply(data, WHERE, None)
+            assert read_reply(data, WHERE, None)[0].choices
         reader = StreamReader(WHERE, None)
         with contextlib.suppress(BadReply):
             list(reader.feed(b"data: " + data + b"\n\n"))
-            reader.finish()
+            assert reader.finish().index is None
 
 
 def events(*bodies, end=b"\n\n", done=False) -> bytes:
@@ -292,8 +292,6 @@ def test_a_stream_that_ends_before_its_choices_is_a_bad_reply(data):
         b'data: {"choices": [{"index": 0, "delta": {"content": 5}}]}\n\n',
         b'data: {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": "x"}]}}]}\n\n',
         b'data: {"choices": [{"index": 0, "delta": {"tool_calls": [{"function": "f"}]}}]}\n\n',
-        b'data: {"choices": [{"index": 9, "delta": {"content": "a"}}]}\n\n',
-        b'data: {"choices": [{"index": -1, "delta": {"content": "a"}}]}\n\n',
         b'data: {"error": {"message": "out of memory", "code": 500}}\n\n',
         b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
         b"data: " + DEEP + b"\n\n",
@@ -304,6 +302,12 @@ def test_a_stream_that_ends_before_its_choices_is_a_bad_reply(data):
 def test_an_event_that_cannot_be_read_is_a_bad_reply(data):
     with pytest.raises(BadReply, match=WHERE):
         read(data, n=2)
+
+
+@pytest.mark.parametrize("number", [-1, 2, 9])
+def test_a_choice_that_was_not_asked_for_is_a_bad_reply(number):
+    with pytest.raises(BadReply, match=f"sent choice {number} of the 2 it was asked for"):
+        read(events(piece("a", number, finish="stop"), done=True), n=2)
 
 
 def test_a_choice_that_has_ended_stays_ended():
@@ -370,3 +374,9 @@ def test_a_message_nested_as_deep_as_can_be_read_can_be_put_on_record():
         except BadReply:
             continue
         assert msgspec.json.encode(reply)
+
+
+def test_log_probabilities_of_another_form_than_the_protocols_are_passed_over():
+    data = b'{"choices": [{"message": {"content": "a"}, "logprobs": {"content": [{"logprob": "x"}]}}]}'
+    (found,) = read_reply(data, WHERE, None)[0].choices
+    assert (found.text, found.logprobs, found.tokens) == ("a", None, None)

@@ -20,6 +20,7 @@ COMMANDS = {
     "solve": "Answer a question, thinking as long as the strategy and the budget say.",
     "chat": "Talk in the terminal, each answer thought about as the strategy and the budget say.",
     "doctor": "Check this machine, and what models need.",
+    "serve": "Serve any OpenAI client: an OpenAI-compatible server that thinks.",
     "models": "List, pull, find and remove model files.",
     "strategies": "List the strategies with their parameters.",
 }

@@ -95,7 +95,8 @@ class View:
         width, signs = options.max_width, "#=." if options.ascii_only else "█▒░"
         notes, limits = self.notes[-_NOTES:], self._limits()
         below = 2 + min(_ANSWERS + 1, len(self.votes)) + len(notes) + len(limits)
-        yield _line(self.title, "bold cyan")
+        if self.title:
+            yield _line(self.title, "bold cyan")
         if self.candidates:
             yield self._samples(max(1, min(_SAMPLES, console.size.height - 1 - below)), width)
         if self.votes:

@@ -74,6 +74,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     ``message`` is the assistant message as it would be returned; ``tokens`` counts this choice's new
     tokens; ``index`` names the sample within its run; ``cached`` marks what was not bought anew. One that goes on from
     another's words (``origin`` ``continue``) holds the whole text, keeps the index, and names it as ``parent``.
+    ``token_logprobs`` are the tokens' entries as the server sent them, kept only where the caller asked.
     """
 
     index: int
@@ -85,6 +86,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str | None = None
     answer: Answer | None = None
     logprobs: LogprobSummary | None = None
+    token_logprobs: tuple[dict[str, Any], ...] | None = None
     parent: int | None = None
     origin: Origin = "sample"
     scores: dict[str, float | None] = {}

@@ -5,6 +5,8 @@ A trace file holds one event a line. ``t`` is seconds since the run began, set w
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from outthink.core.candidate import Candidate, StopReason
@@ -78,6 +80,14 @@ class CallFailed(EventBase):
     retry_in: float | None
 
 
+class Grew(EventBase):
+    """A piece of sample ``index`` as it comes, in a live run: ``delta`` and ``logprobs`` by the OpenAI protocol."""
+
+    index: int
+    delta: dict[str, Any]
+    logprobs: tuple[dict[str, Any], ...] | None = None
+
+
 class Sampled(EventBase):
     """A candidate is here (or what there is of it, when it was cut)."""
 
@@ -138,6 +148,7 @@ Event = (
     | CallSettled
     | Recalled
     | CallFailed
+    | Grew
     | Sampled
     | Voted
     | Scored

@@ -67,7 +67,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             problem = cls(messages=({"role": "user", "content": problem},), answer_kind=answer_kind)
         if problem.answer_kind not in ANSWER_KINDS:
             raise BadProblem(f"answer kind {problem.answer_kind!r} does not exist; use {', '.join(ANSWER_KINDS)}")
-        if not problem.messages or not problem.question.strip():
+        if not problem.messages or not problem.asks:
             raise BadProblem("the question is empty; give the text of a question")
         if not problem.question.isascii():
             try:
@@ -83,6 +83,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             if message.get("role") == "user":
                 return text_of(message)
         return ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the last user message holds anything: text, or a part of another type (an image, a file)."""
+        content = next((m.get("content") for m in reversed(self.messages) if m.get("role") == "user"), None)
+        parts: list[dict[str, Any]] = [] if content is None or isinstance(content, str) else content
+        return bool(self.question.strip()) or any(part.get("type") != "text" for part in parts)
 
 
 def text_of(message: Message) -> str:

@@ -61,6 +61,10 @@ class Model(Protocol):
         """The prompt's exact token count, or None where the server offers none."""
         ...
 
+    async def can_continue(self) -> bool:
+        """Whether it goes on from a beginning (`Ask.continues`); where not, it is asked to in a new turn."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections and files."""
         ...
@@ -96,9 +100,11 @@ class Run(Protocol):
         *,
         index: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> Candidate:
         """One candidate, cut short (``finish`` tells) when a limit is met on the way.
 
+        ``final``: whatever it says is the answer, so that a live run may show it while it grows.
         Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
         """
         ...
@@ -120,7 +126,7 @@ class Run(Protocol):
         """
         ...
 
-    def can_continue(self, model: str | None = None) -> bool:
+    async def can_continue(self, model: str | None = None) -> bool:
         """Whether the model's server goes on from a given beginning, rather than starting a new turn."""
         ...
 
@@ -133,6 +139,7 @@ class Run(Protocol):
         width: int = 8,
         first: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> AbstractAsyncContextManager[Samples]:
         """``n`` candidates from index ``first`` on, asked for in waves of ``width`` as they are pulled.
 

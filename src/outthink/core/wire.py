@@ -20,6 +20,7 @@ Feature = Literal[
     "count",
     "prefix_cache",
     "prefix",
+    "thinking",
 ]
 """What a server may lack; found out from its own answers and remembered in `Model.lacks`."""
 
@@ -45,7 +46,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One choice of a reply. ``tokens``: its own new tokens where the server tells, else None."""
+    """One choice of a reply. ``tokens``: its own new tokens where the server tells, else None.
+
+    ``raw_logprobs``: its ``logprobs`` objects as the server sent them, one a piece.
+    """
 
     index: int
     message: Message
@@ -54,6 +58,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int | None = None
     reasoning: str | None = None
     logprobs: LogprobSummary | None = None
+    raw_logprobs: tuple[bytes, ...] = ()
 
 
 class Bill(msgspec.Struct, frozen=True):
@@ -75,7 +80,8 @@ class Reply(msgspec.Struct, frozen=True):
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of one choice of a streamed reply, or (``index`` None) the bill for all of it.
 
-    ``tokens``: new tokens in this piece. ``logprobs``: theirs, where asked for and given.
+    ``tokens``: new tokens in this piece. ``logprobs``: theirs, where asked for and given (``raw_logprobs``: as
+    sent). ``extra``: what else the piece holds (``refusal``, ``annotations``, …).
     """
 
     index: int | None
@@ -83,7 +89,9 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str = ""
     tokens: int = 0
     logprobs: tuple[float, ...] = ()
+    raw_logprobs: bytes = b""
     tool_calls: tuple[dict[str, Any], ...] = ()
+    extra: dict[str, Any] = {}
     finish: Finish | None = None
     bill: Bill | None = None
 

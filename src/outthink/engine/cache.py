@@ -49,7 +49,7 @@ class Recalled(msgspec.Struct, frozen=True):
 
 def key_of(source: str, ask: Ask) -> bytes:
     """The name of a prompt at a model with these parameters, 16 bytes; its samples differ by seed."""
-    params = sorted((name, value) for name, value in ask.params.items())
+    params = sorted((name, value) for name, value in ask.params.items() if name != "max_completion_tokens")
     return hashlib.blake2b(
         msgspec.json.encode([source, ask.messages, ask.continues, ask.thinking, params]), digest_size=16
     ).digest()

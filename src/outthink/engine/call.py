@@ -18,12 +18,13 @@ from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Lacks, Overloa
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role, Usage
-from outthink.core.wire import Ask, Bill, Choice, Reply
+from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
 from outthink.engine.pace import Turn
 from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
+from outthink.engine.showing import Showing
 
 ATTEMPTS = 6
 HALVE_AFTER = 2
@@ -37,6 +38,7 @@ class Job(msgspec.Struct, frozen=True):
     """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries.
 
     ``said``: the beginning that they go on from, of ``parent``.
+    ``live``: streamed, each piece put on record as it comes.
     """
 
     ask: Ask
@@ -46,6 +48,7 @@ class Job(msgspec.Struct, frozen=True):
     attempts: int = 0
     said: str = ""
     parent: Candidate | None = None
+    live: bool = False
 
     def part(self, start: int, n: int) -> Job:
         """A part of it, as a job of its own."""
@@ -123,7 +126,7 @@ class Caller:
         if bounded:
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
-        streaming = self.limits.timed and "stream" not in line.model.lacks
+        streaming = (self.limits.timed or job.live) and "stream" not in line.model.lacks
         want = Want(
             prompt,
             job.n,
@@ -221,6 +224,7 @@ class Flight:
         self._caller, self._job, self._hold, self._land = caller, job, hold, land
         self._call, self._id = context.calls, secrets.token_bytes(8)
         self._grown: dict[int, Growing] = {}
+        self._showing: dict[int, Showing] = {}
         self._found: dict[int, int] = {}  # sample index to its place among the run's candidates
         self._ending = Ending(n=hold.n, prompt=prompt, mean=caller.ledger.expected)
         self._began = context.log.clock()
@@ -278,6 +282,8 @@ class Flight:
                         continue
                     grown = self._grown.get(delta.index) or self._grown.setdefault(delta.index, Growing(delta.index))
                     grown.add(delta)
+                    if self._job.live:
+                        self._show(delta.index, delta)
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
                         self._add_grown(grown)
@@ -286,8 +292,19 @@ class Flight:
                         break
         except ServerError as error:
             self._ending.error = error
+            if self._job.live and self._grown:
+                error.retryable = False  # its beginning has been shown, and another try would say something else
             raise
         self._answer_for(len(self._grown))
+
+    def _show(self, choice: int, delta: Delta) -> None:
+        """Put a piece of a live sample on record."""
+        if choice not in self._showing:
+            logprobs = bool(self._job.problem.params.get("logprobs"))
+            self._showing[choice] = Showing(self._job.index + choice, logprobs)
+        piece = self._showing[choice].piece(delta)
+        if piece is not None:
+            self._caller.context.log.emit(piece)
 
     def _covered(self) -> bool:
         """False when a reply has passed what it was allowed (a server may ignore ``max_tokens``) and no more can

@@ -58,9 +58,16 @@ class RunContext:
     """The shared state of a run and its children: log, deadline, prompts, candidates."""
 
     def __init__(
-        self, lines: Mapping[str, Line], default: str, log: EventLog, seed: int, services: Services = Services()
+        self,
+        lines: Mapping[str, Line],
+        default: str,
+        log: EventLog,
+        seed: int,
+        services: Services = Services(),
+        *,
+        live: bool = False,
     ) -> None:
-        self.lines, self.default, self.log, self.seed = lines, default, log, seed
+        self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
         self.cache, self.best_verifier = services.cache, services.best_verifier
         self.candidates: list[Candidate] = []
         self.calls = 0

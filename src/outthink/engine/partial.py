@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -24,6 +24,8 @@ class Growing:
         self._reasoning: list[str] = []
         self._logprobs: list[float] = []
         self._calls: dict[int, dict[str, Any]] = {}
+        self._extra: dict[str, Any] = {}
+        self._raw_logprobs: list[bytes] = []
 
     def add(self, delta: Delta) -> None:
         self._text.append(delta.text)
@@ -31,6 +33,10 @@ class Growing:
         self._logprobs.extend(delta.logprobs)
         self.tokens += delta.tokens
         self.finish = delta.finish or self.finish
+        if delta.raw_logprobs:
+            self._raw_logprobs.append(delta.raw_logprobs)
+        if delta.extra:
+            self._extra = merged(self._extra, delta.extra)
         for piece in delta.tool_calls:
             self._add_call(piece)
 
@@ -46,7 +52,7 @@ class Growing:
     def choice(self, finish: Finish = "cancelled") -> Choice:
         """What there is of it; ``finish`` is for one that did not end by itself."""
         text, reasoning = "".join(self._text), "".join(self._reasoning) or None
-        message: Message = {"role": "assistant", "content": text}
+        message: Message = {"role": "assistant", "content": text, **self._extra}
         if self._calls:
             message["tool_calls"] = [self._calls[i] for i in sorted(self._calls)]
         return Choice(
@@ -57,11 +63,34 @@ class Growing:
             finish=self.finish or finish,
             tokens=self.tokens,
             logprobs=summarise_logprobs(self._logprobs),
+            raw_logprobs=tuple(self._raw_logprobs),
         )
+
+
+def merged(known: Any, more: Any) -> Any:
+    """A streamed value with its next piece: texts and lists run on, objects are merged, the rest is replaced."""
+    if isinstance(known, dict) and isinstance(more, dict):
+        old, new = cast("dict[str, Any]", known), cast("dict[str, Any]", more)
+        return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
+    if isinstance(known, str) and isinstance(more, str):
+        return known + more
+    if isinstance(known, list) and isinstance(more, list):
+        return [*cast("list[Any]", known), *cast("list[Any]", more)]
+    return cast("Any", known) if more is None else more
+
+
+class _Sent(msgspec.Struct):
+    content: list[dict[str, Any]] | None = None
+
+
+def entries(raw: Sequence[bytes]) -> tuple[dict[str, Any], ...]:
+    """The tokens' entries in ``logprobs`` objects, as the server sent them."""
+    return tuple(entry for piece in raw for entry in msgspec.json.decode(piece, type=_Sent).content or ())
 
 
 def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: int) -> Candidate:
     """A choice as a candidate, its answer extracted; one cut short answers only by a final-answer marker."""
+    asked = problem.params.get("logprobs")
     return Candidate(
         index=index,
         message=choice.message,
@@ -72,6 +101,7 @@ def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: 
         tokens=tokens,
         model=model,
         logprobs=choice.logprobs,
+        token_logprobs=entries(choice.raw_logprobs) if asked and choice.raw_logprobs else None,
     )
 
 

@@ -23,7 +23,7 @@ from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
 from outthink.engine.recall import recall
 
-_OWN = ("n", "seed", "stream", "stream_options", "max_tokens", "max_completion_tokens", "logprobs")
+_OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 """Caller's parameters that the engine itself carries out."""
 
 
@@ -49,8 +49,9 @@ class EngineRun:
         *,
         index: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> Candidate:
-        return await self._one(self._caller(model), self._job(problem, params, index, 1, model))
+        return await self._one(self._caller(model), self._job(problem, params, index, 1, model, final))
 
     async def continue_(
         self,
@@ -68,8 +69,8 @@ class EngineRun:
         job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
         return await self._one(self._caller(model), job)
 
-    def can_continue(self, model: str | None = None) -> bool:
-        return "prefix" not in self._line(model).model.lacks
+    async def can_continue(self, model: str | None = None) -> bool:
+        return await self._line(model).model.can_continue()
 
     async def _one(self, caller: Caller, whole: Job) -> Candidate:
         """One candidate for a job of one sample."""
@@ -91,8 +92,9 @@ class EngineRun:
         width: int = 8,
         first: int = 0,
         model: str | None = None,
+        final: bool = False,
     ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n, model), width)
+        return open_fan(self._caller(model), self._job(problem, params, first, n, model, final), width)
 
     @asynccontextmanager
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
@@ -143,7 +145,9 @@ class EngineRun:
     def _caller(self, model: str | None) -> Caller:
         return Caller(self._context, self._limits, self._line(model), self._role)
 
-    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None) -> Job:
+    def _job(
+        self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None, final: bool = False
+    ) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
@@ -161,7 +165,8 @@ class EngineRun:
             params=merged,
         )
         line = self._line(model)
-        return Job(self._context.accepted(line, ask) if line.refuses else ask, problem, index, n)
+        ask = self._context.accepted(line, ask) if line.refuses else ask
+        return Job(ask, problem, index, n, live=final and self._context.live)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from typing import Any, Protocol, cast
 
 import anyio
 import anyio.to_thread
+import yarl
 
 from outthink.core.errors import InputError, ModelFileError
 from outthink.core.wire import Price
 from outthink.models.catalog import Entry, find
+from outthink.models.dialects import DIALECTS
 from outthink.models.gguf import check_gguf, gguf_facts
 from outthink.models.http import HttpModel, Timeouts
 from outthink.models.paths import models_dir
@@ -81,15 +83,27 @@ class EmbeddedModel(HttpModel):
             source=entry.sha256 if entry else _identity(path),
         )
         facts = entry or gguf_facts(path)
-        self.path, self.parameters, self.dialect = path, facts.parameters, "llamacpp"
+        self.path, self.parameters, self.dialect = path, facts.parameters, DIALECTS["llamacpp"]
         self.context = min(SLOT_CONTEXT, facts.context or SLOT_CONTEXT)
 
     async def load(self) -> None:
         """Load the weights in a thread (about a second for the default model). Raises `ModelFileError`."""
         with anyio.CancelScope(shield=True):  # a thread left inside the library would crash at exit
             self._server = await anyio.to_thread.run_sync(self._start)
+            await self._running()
+
+    async def _running(self) -> None:
+        """Wait for the engine's own loop to run: closed before that, it would never end.
+
+        The list of adapters is answered by that loop, and by nothing else.
+        """
+        url = yarl.URL("http://embedded/lora-adapters")
+        async with self._open(url, None, check=False) as response:
+            await self._read(response)
 
     def _start(self) -> object:
+        if "OMP_WAIT_POLICY" not in os.environ:  # read once, when the library loads its OpenMP
+            os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
         try:
             engine = cast("_Engine", import_module("xllamacpp"))
         except ImportError as error:

@@ -87,6 +87,9 @@ class FakeModel:
     async def count_prompt(self, ask: Ask) -> int | None:
         return count_prompt(ask.messages)
 
+    async def can_continue(self) -> bool:
+        return "prefix" not in self.lacks
+
     async def aclose(self) -> None:
         """Nothing to let go of."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from outthink.core.problem import text_of
 from outthink.models.script import Said, Script, count_prompt
 
 _encode = msgspec.json.Encoder().encode
@@ -65,9 +66,10 @@ class Billed:
 
 @dataclass
 class FakeServer:
-    """``dialect``: ``openai``, ``llamacpp`` (usage of one choice only in plain replies, ``timings``, ``n`` up to
-    ``slots``) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that names them.
-    ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``. ``models``:
+    """``dialect``: ``openai`` (begins a new turn after an assistant message), ``llamacpp`` (usage of one choice only in
+    plain replies, ``timings``, ``n`` up to ``slots``, repeats the beginning it goes on from), ``vllm`` and ``sglang``
+    (go on when told to) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that
+    names them. ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``. ``models``:
     what it lists."""
 
     script: Script = field(default_factory=Script)
@@ -111,9 +113,13 @@ class FakeServer:
             yield self
         finally:
             await runner.cleanup()
+            for _ in range(3):  # connections that were dropped are closed in the loop's next turns
+                await asyncio.sleep(0)
 
     async def _models(self, request: web.Request) -> web.Response:
-        return _json({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
+        owner = {"llamacpp": "llamacpp", "ollama": "library", "vllm": "vllm", "sglang": "sglang"}
+        common = {"object": "model", "owned_by": owner.get(self.dialect, "system")}
+        return _json({"object": "list", "data": [{"id": name, **common} for name in self.models]})
 
     async def _count(self, request: web.Request) -> web.Response:
         if not self.counts:
@@ -148,9 +154,9 @@ class FakeServer:
         n = 1 if self.dialect == "ollama" else one.n
         one.prompt_tokens = count_prompt(body["messages"])
         limit, stop = body.get("max_tokens", body.get("max_completion_tokens")), body.get("stop") or ()
+        messages = body["messages"] if self._goes_on(body) else [*body["messages"], {"role": "user", "content": ""}]
         said = [
-            self.script.say(body["messages"], one.seed + i, limit, [stop] if isinstance(stop, str) else stop)
-            for i in range(n)
+            self.script.say(messages, one.seed + i, limit, [stop] if isinstance(stop, str) else stop) for i in range(n)
         ]
         if fault == "hang":
             await asyncio.sleep(3600)
@@ -162,6 +168,13 @@ class FakeServer:
             one.completion_tokens = sum(min(one_token + 1, len(choice.tokens)) for choice in said)
         one.completion_tokens = sum(len(choice.tokens) for choice in said)
         return await self._plain(request, body, one, said, fault)
+
+    def _goes_on(self, body: dict[str, Any]) -> bool:
+        """Whether a last assistant message is the beginning of the reply (anything else is just the prompt)."""
+        if body["messages"][-1].get("role") != "assistant":
+            return True
+        told = body.get("continue_final_message") is True and body.get("add_generation_prompt") is False
+        return told if self.dialect in ("vllm", "sglang") else self.dialect in ("llamacpp", "ollama")
 
     def _refused(self, request: web.Request, body: dict[str, Any], one: Billed) -> web.Response | None:
         if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
@@ -192,6 +205,9 @@ class FakeServer:
         if fault == "malformed":
             return web.Response(body=b'{"choices": [{"index": 0, "mess', content_type="application/json")
         choices = [] if fault == "empty" else [self._choice(i, choice, body) for i, choice in enumerate(said)]
+        if self.dialect == "llamacpp" and body["messages"][-1].get("role") == "assistant":
+            for choice in choices:
+                choice["message"]["content"] = text_of(body["messages"][-1]) + choice["message"]["content"]
         data = _encode({"id": "fake", "object": "chat.completion", "choices": choices} | self._usage(one, said))
         if fault != "cut":
             return web.Response(body=data, content_type="application/json")

@@ -19,11 +19,14 @@ import msgspec
 import yarl
 
 from outthink.core.errors import BadReply, BadSpec, InputError, TimedOut, Unreachable
+from outthink.core.problem import Message, text_of
 from outthink.core.wire import Ask, Delta, Feature, Price, Reply
 from outthink.models import refusals, replies
 from outthink.models.config import Alias
+from outthink.models.dialects import Dialect, read_models, thinking_cap
 
 _encode = msgspec.json.Encoder().encode
+_GO_ON: Message = {"role": "user", "content": "Go on exactly where you stopped, and repeat nothing."}
 _LONGEST = 64 << 20
 """Bytes of a plain reply; a server that sends more is not answering."""
 _NAMED = re.compile(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", re.DOTALL)
@@ -64,7 +67,8 @@ class HttpModel:
         self.context: int | None = None
         self.parameters: float | None = None
         self.lacks: set[Feature] = set()
-        self.dialect: replies.Dialect | None = None
+        self.dialect: Dialect | None = None
+        self._seen = False  # a reply, which would have shown a dialect that counts otherwise
         self.timeouts = timeouts
         self._unix = unix
         self.key_variable, self._key = key_variable, key
@@ -74,17 +78,19 @@ class HttpModel:
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(self, ask: Ask) -> Reply:
-        async with self._open(self._chat, self._body(ask)) as response:
+        async with self._open(self._chat, await self._body(ask)) as response:
             data = await self._read(response)
-        reply, self.dialect = replies.read_reply(data, self._where, self.dialect, ask.n)
+        said = text_of(ask.messages[-1]) if ask.continues else ""
+        reply, self.dialect = replies.read_reply(data, self._where, self.dialect, ask.n, said)
+        self._seen = True
         return reply
 
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncGenerator[AsyncIterator[Delta]]:
-        body = self._body(ask) | {"stream": True}
+        body = await self._body(ask) | {"stream": True}
         if "stream_options" not in self.lacks:
             body["stream_options"] = {"include_usage": True}
-        if self.dialect == "llamacpp":
+        if self.dialect is not None and self.dialect.name == "llamacpp":
             body["timings_per_token"] = True
         async with self._open(self._chat, body) as response:
             yield self._deltas(response, ask.n)
@@ -105,9 +111,9 @@ class HttpModel:
 
     async def names(self) -> tuple[str, ...] | None:
         """The models that the server lists, None where it lists none. Raises `ServerError`."""
-        async with self._open(yarl.URL(f"{self.base_url}/models"), {}, check=False) as response:
+        async with self._open(_checked(self.base_url) / "models", None, check=False) as response:
             data = await self._read(response)
-            return replies.read_names(data) if response.status == 200 else None
+            return read_models(data, self.name).models or None if response.status == 200 else None
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -118,32 +124,54 @@ class HttpModel:
     def _where(self) -> str:
         return self.base_url if self._unix is None else f"the embedded engine ({self.name})"
 
-    def _body(self, ask: Ask) -> dict[str, Any]:
+    async def can_continue(self) -> bool:
+        return (await self._known()).continues is not None
+
+    async def _known(self) -> Dialect:
+        """The server's dialect, asked for (by its list of models) where its replies have not shown it yet."""
+        if self.dialect is None:
+            url = _checked(self.base_url) / "models"
+            async with self._open(url, None, check=False) as response:
+                data = await self._read(response)
+            served = read_models(data if response.status == 200 else b"", self.name)
+            self.dialect = served.dialect
+            self.context, self.parameters = self.context or served.context, self.parameters or served.parameters
+        return self.dialect
+
+    async def _body(self, ask: Ask) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self.name, "messages": ask.messages, **ask.params}
+        if ask.continues:
+            told = (await self._known()).continues
+            body |= {"messages": (*ask.messages, _GO_ON)} if told is None else told
+        if ask.thinking is not None and "thinking" not in self.lacks:
+            body |= thinking_cap(await self._known(), ask.thinking)
         if ask.n > 1:
             body["n"] = ask.n
         if ask.max_tokens is not None:
-            body["max_completion_tokens" if "max_tokens" in self.lacks else "max_tokens"] = ask.max_tokens
+            newer = "max_tokens" in self.lacks or "max_completion_tokens" in ask.params  # as the caller named it
+            body["max_completion_tokens" if newer else "max_tokens"] = ask.max_tokens
         if ask.seed is not None and "seed" not in self.lacks:
             body["seed"] = ask.seed
-        counts = ask.n > 1 and self.dialect in (None, "llamacpp")  # its usage covers one choice only
-        if (ask.logprobs or counts) and "logprobs" not in self.lacks:
+        counts = ask.n > 1 and (not self._seen if self.dialect is None else self.dialect.bills_choices)
+        if "logprobs" in self.lacks:
+            body.pop("logprobs", None)
+            body.pop("top_logprobs", None)
+        elif ask.logprobs or counts:
             body["logprobs"] = True
-            body.setdefault("top_logprobs", 1)
-        for feature, parameter in (("temperature", "temperature"), ("logprobs", "top_logprobs")):
-            if feature in self.lacks:
-                body.pop(parameter, None)
+            if not ask.params.get("logprobs"):
+                body.setdefault("top_logprobs", 1)
+        if "temperature" in self.lacks:
+            body.pop("temperature", None)
         return body
 
     @asynccontextmanager
     async def _open(
-        self, url: yarl.URL, body: dict[str, Any], check: bool = True
+        self, url: yarl.URL, body: dict[str, Any] | None, check: bool = True
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
-        """Send, and give the response once its headers are here; closing the block frees the connection."""
-        session = self._session or self._connect()
-        method, data = ("POST", _encode(body)) if body else ("GET", None)
+        """Send (a GET without ``body``), and give the response once its headers are here; closing the block frees the
+        connection."""
         try:
-            response = await session.request(method, url, data=data, headers=self.headers, allow_redirects=False)
+            response = await self._send(url, body)
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"{self._where} could not be reached in {self.timeouts.connect:g} s") from error
         except aiohttp.ServerTimeoutError as error:
@@ -159,13 +187,28 @@ class HttpModel:
             raise dropped from error
         try:
             if check and response.status != 200:
-                raise refusals.read_refusal(response.status, response.headers, await self._read(response), self, body)
+                raise refusals.read_refusal(
+                    response.status, response.headers, await self._read(response), self, body or {}
+                )
             yield response
         finally:
             if response.content.at_eof():
                 response.release()
             else:
                 response.close()
+
+    async def _send(self, url: yarl.URL, body: dict[str, Any] | None) -> aiohttp.ClientResponse:
+        """One request; once more where a kept connection turned out closed before the request could leave."""
+        session, method = self._session or self._connect(), "GET" if body is None else "POST"
+        data = None if body is None else _encode(body)
+        for again in (True, False):
+            try:
+                return await session.request(method, url, data=data, headers=self.headers, allow_redirects=False)
+            except aiohttp.ClientOSError as error:
+                unsent = isinstance(error.__cause__, aiohttp.ClientConnectionResetError)
+                if not (unsent and again):
+                    raise
+        raise AssertionError("not reached")
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The whole body, without the key should the server have sent it back."""

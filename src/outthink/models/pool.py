@@ -171,6 +171,9 @@ class PoolModel:
     async def count_prompt(self, ask: Ask) -> int | None:
         return self._row(ask).prompt_tokens
 
+    async def can_continue(self) -> bool:
+        return False
+
     async def aclose(self) -> None:
         """Nothing to let go of."""
 

@@ -142,10 +142,10 @@ class Probe:
 
     async def _continue(self) -> Finding:
         missing = Finding("continuing", "warn", "it starts a new turn instead of going on", "think and rescue ask anew")
-        if "prefix" in self.model.lacks:
+        if not await self.model.can_continue():
             return missing
         reply = await self._ask(Ask(messages=_COUNT, max_tokens=MOST, continues=True, params={"temperature": 0.0}))
-        going_on = reply.choices[0].text.lstrip().startswith("5") and "prefix" not in self.model.lacks
+        going_on = reply.choices[0].text.lstrip().startswith("5")
         return Finding("continuing", "ok", "goes on from a given beginning") if going_on else missing
 
 

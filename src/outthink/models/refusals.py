@@ -32,6 +32,9 @@ _OPTIONAL: dict[str, Feature] = {
     "temperature": "temperature",
     "seed": "seed",
     "n": "n",
+    "reasoning_effort": "thinking",
+    "thinking_token_budget": "thinking",
+    "chat_template_kwargs": "thinking",
 }
 _REFUSING = re.compile(r"support|unrecogni|unknown|unexpected|not permitted|extra|must be|only|invalid|allowed", re.I)
 

@@ -1,13 +1,13 @@
 """From a server's bytes to `Reply` and `Delta`, its own counting corrected where it is known to be off.
 
-llama.cpp bills one choice only in a plain reply (its ``logprobs`` list is right for each), and sends one
-bill per choice in a stream; it is known by the ``timings`` in its replies.
+Where a server bills one choice only in a plain reply (llama.cpp), its ``logprobs`` list is right for each; it is
+known by the ``timings`` in its replies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,9 +15,9 @@ from outthink.core.candidate import Finish, summarise_logprobs
 from outthink.core.errors import BadReply
 from outthink.core.problem import Message, text_of
 from outthink.core.wire import Bill, Choice, Delta, Reply
+from outthink.models.dialects import DIALECTS, Dialect
 from outthink.models.refusals import error_object, one_line
 
-Dialect = Literal["openai", "llamacpp"]
 _Count = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]  # what JSON numbers hold exactly
 _LONGEST_LINE = 8 << 20
 """Bytes of one line of a stream; a server that sends more without an end is not sending events."""
@@ -84,13 +84,24 @@ class _Choice(msgspec.Struct):
     message: dict[str, Any] | None = None
     delta: dict[str, Any] | None = None
     finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
+    logprobs: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def raw_logprobs(self) -> bytes:
+        """This piece's ``logprobs`` as sent, empty where there are none."""
+        raw = bytes(self.logprobs)
+        return b"" if raw == b"null" else raw
 
     def entries(self) -> list[float] | None:
         """Log probabilities of this piece's tokens, None where the server sent none."""
-        if self.logprobs is None or self.logprobs.content is None:
+        raw = self.raw_logprobs
+        try:
+            content = _decode_logprobs(raw).content if raw else None
+        except msgspec.DecodeError:  # of a form that is not the protocol's
             return None
-        given = (token.logprob for token in self.logprobs.content)
+        if content is None:
+            return None
+        given = (token.logprob for token in content)
         return [_LOWEST if value is None else min(0.0, max(_LOWEST, value)) for value in given]
 
 
@@ -102,6 +113,8 @@ class _Body(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_logprobs = msgspec.json.Decoder(_Logprobs).decode
+_READ = ("role", "content", "reasoning_content", "reasoning", "tool_calls")
 _FINISH: dict[str, Finish] = {
     "stop": "stop",
     "length": "length",
@@ -129,21 +142,32 @@ def _said(message: dict[str, Any], where: str) -> _Said:
         raise BadReply(f"{where} sent a message that cannot be read ({error})") from error
 
 
-def read_reply(data: bytes, where: str, known: Dialect | None, n: int = 1) -> tuple[Reply, Dialect]:
-    """A plain reply to a request for ``n`` choices, and the dialect it shows. Raises `BadReply`."""
+def read_reply(
+    data: bytes, where: str, known: Dialect | None, n: int = 1, said: str = ""
+) -> tuple[Reply, Dialect | None]:
+    """A plain reply to a request for ``n`` choices, and the dialect as far as it is known. Raises `BadReply`.
+
+    ``said``: the beginning it was to go on from, taken off where the server repeats it.
+    """
     body = _parse(data, where)
     if not body.choices:
         raise BadReply(f"{where} sent a reply without choices")
-    dialect: Dialect = "llamacpp" if body.timings is not None else known or "openai"
+    dialect = DIALECTS["llamacpp"] if body.timings is not None else known
     choices = _numbered([_choice(choice, where) for choice in sorted(body.choices, key=lambda c: c.index)], n)
     bill = body.usage and body.usage.bill()
-    if bill is not None and dialect == "llamacpp" and len(choices) > 1:
+    if said and dialect is not None and dialect.echoes:
+        choices = tuple(_without(choice, said) for choice in choices)
+    if bill is not None and dialect is not None and dialect.bills_choices and len(choices) > 1:
         counted = [choice.tokens for choice in choices if choice.tokens is not None]
         whole = len(counted) == len(choices)
         bill = msgspec.structs.replace(bill, completion_tokens=sum(counted)) if whole else None
     if bill is not None and len(choices) == 1:
         choices = (msgspec.structs.replace(choices[0], tokens=bill.completion_tokens),)
     return Reply(choices, bill), dialect
+
+
+def _without(choice: Choice, said: str) -> Choice:
+    return msgspec.structs.replace(choice, text=choice.text.removeprefix(said))
 
 
 def _numbered(choices: list[Choice], n: int) -> tuple[Choice, ...]:
@@ -165,6 +189,7 @@ def _choice(choice: _Choice, where: str) -> Choice:
         finish=_FINISH.get(choice.finish_reason or "stop", "stop"),
         tokens=None if entries is None else len(entries),
         logprobs=summarise_logprobs(entries) if entries else None,
+        raw_logprobs=(choice.raw_logprobs,) if entries else (),
     )
 
 
@@ -181,22 +206,6 @@ def read_count(data: bytes) -> int | None:
         return None
     count = found.count if found.input_tokens is None else found.input_tokens
     return count if count is not None and count > 0 else None
-
-
-class _Named(msgspec.Struct):
-    id: str
-
-
-class _Names(msgspec.Struct):
-    data: list[_Named]
-
-
-def read_names(data: bytes) -> tuple[str, ...] | None:
-    """The ids in a list of models, or None."""
-    try:
-        return tuple(model.id for model in msgspec.json.decode(data, type=_Names).data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 class StreamReader:
@@ -248,14 +257,14 @@ class StreamReader:
         if not self._bills:
             return Delta(index=None)
         last = self._bills[-1]
-        if self.dialect == "llamacpp":
+        if self.dialect is not None and self.dialect.bills_choices:
             total = sum(bill.completion_tokens for bill in self._bills)
             last = msgspec.structs.replace(last, completion_tokens=total)
         return Delta(index=None, bill=last)
 
     def _event(self, body: _Body) -> Iterator[Delta]:
         if body.timings is not None:
-            self.dialect = "llamacpp"
+            self.dialect = DIALECTS["llamacpp"]
         if body.usage is not None and (bill := body.usage.bill()) is not None:
             self._bills.append(bill)
         for choice in body.choices or ():
@@ -288,7 +297,9 @@ class StreamReader:
             reasoning=reasoning,
             tokens=tokens,
             logprobs=tuple(entries or ()),
+            raw_logprobs=choice.raw_logprobs if entries else b"",
             tool_calls=calls,
+            extra={name: value for name, value in piece.items() if name not in _READ},
             finish=_FINISH.get(choice.finish_reason, "stop") if choice.finish_reason else None,
         )
 

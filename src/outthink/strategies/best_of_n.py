@@ -21,7 +21,7 @@ from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.rescue import rescued
-from outthink.strategies.results import chosen, elected, single, with_kind
+from outthink.strategies.results import asked_for, chosen, elected, single, with_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class BestOfN:
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
+        asked_for(problem, most=self.n)
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
         candidates: list[Candidate] = []
         asked = await prompted(problem, run)

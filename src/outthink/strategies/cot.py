@@ -19,7 +19,7 @@ from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.prompts import SHOTS, few_shot, zero_shot
 from outthink.strategies.rescue import rescued
-from outthink.strategies.results import single, with_kind
+from outthink.strategies.results import asked_for, single, with_kind
 
 SHORT_DEADLINE = 30.0
 """Seconds left under which a prompt carries two worked examples instead of four: reading takes time too."""
@@ -67,5 +67,6 @@ class ChainOfThought:
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
+        asked_for(problem, most=1)
         asked = await prompted(with_kind(problem), run, self.shots)
         return single(await rescued(asked, await run.sample(asked, params), run), run)

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from outthink.core.candidate import Result
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
-from outthink.strategies.results import single, with_kind
+from outthink.strategies.results import asked_for, single, with_kind
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """One plain sample, the conversation as it came; the default for open text."""
+    """One plain sample, the conversation as it came; the default for open text. A caller's n is honoured as it is."""
 
     async def solve(self, problem: Problem, run: Run) -> Result:
-        candidate = await run.sample(with_kind(problem), SamplingParams(logprobs=True))
-        return single(candidate, run)
+        problem, params, n = with_kind(problem), SamplingParams(logprobs=True), asked_for(problem)
+        if n == 1:
+            return single(await run.sample(problem, params, final=True), run)
+        async with run.fan_out(problem, params, n, width=n, final=True) as samples:
+            found = [candidate async for candidate in samples]
+        return single(min(found, key=lambda candidate: candidate.index), run)

@@ -9,6 +9,7 @@ import msgspec
 
 from outthink.answers import Votes, kind_of
 from outthink.core.candidate import Candidate, Result, StopReason
+from outthink.core.errors import Unsupported
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run
 
@@ -19,6 +20,14 @@ def with_kind(problem: Problem) -> Problem:
         return problem
     kind = kind_of(problem)
     return problem if kind == "text" else msgspec.structs.replace(problem, answer_kind=kind)
+
+
+def asked_for(problem: Problem, most: int | None = None) -> int:
+    """How many answers the caller wants (``n``); raises `Unsupported` above the ``most`` a technique can give."""
+    n = problem.params.get("n") or 1
+    if most is not None and n > most:
+        raise Unsupported(f"n={n} asks for more answers than the {most} this strategy samples; lower n or use direct")
+    return n
 
 
 def single(candidate: Candidate, run: Run, stop_reason: StopReason = "exhausted") -> Result:

@@ -18,7 +18,7 @@ from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.rescue import rescued
-from outthink.strategies.results import elected, single, with_kind
+from outthink.strategies.results import asked_for, elected, single, with_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,24 @@ class SelfConsistency:
             raise BadSpec(f"self-consistency: temperature takes 0 to 2, not {self.temperature}")
 
     async def solve(self, problem: Problem, run: Run) -> Result:
-        problem = with_kind(problem)
+        problem, wanted = with_kind(problem), asked_for(problem, most=self.n)
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS)
-        votes, seen = Votes(), list[Candidate]()
+        votes, seen, n = Votes(), list[Candidate](), self.n
         if problem.answer_kind in ("auto", "text"):  # the first candidate tells whether there is a vote
             first = await run.sample(await prompted(problem, run), params)
-            if first.answer is None:
+            if first.answer is None and wanted == 1:
                 return single(first, run, "unscorable")
-            problem = msgspec.structs.replace(problem, answer_kind=first.answer.kind)
+            if first.answer is None:  # as many texts as were asked for, without a vote
+                n = wanted
+            else:
+                problem = msgspec.structs.replace(problem, answer_kind=first.answer.kind)
             self._count(first, votes, seen, run)
         asked = await prompted(problem, run)
-        async with run.fan_out(asked, params, self.n - len(seen), width=self.width, first=len(seen)) as samples:
+        async with run.fan_out(asked, params, n - len(seen), width=self.width, first=len(seen)) as samples:
             async for candidate in samples:
                 candidate = await rescued(asked, candidate, run)
                 self._count(candidate, votes, seen, run, more=samples.landed > 0)
-                if not samples.landed and votes.decided(self.n):  # the leader cannot be caught
+                if not samples.landed and votes.seen >= wanted and votes.decided(self.n):  # it cannot be caught
                     break  # leaving the block cancels what is in flight
         settled = votes.seen < self.n and votes.decided(self.n)
         stop: StopReason = "settled" if settled else run.ended_by or "exhausted"

@@ -27,7 +27,7 @@ from outthink.core.usage import Budget
 from outthink.strategies.cot import CHAIN_TOKENS
 from outthink.strategies.prompts import instructed
 from outthink.strategies.rescue import CUE
-from outthink.strategies.results import single, with_kind
+from outthink.strategies.results import asked_for, single, with_kind
 from outthink.strategies.thoughts import CLOSE, OPEN, shown
 
 WAIT = "\nWait,"
@@ -61,8 +61,9 @@ class Think:
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
+        asked_for(problem, most=1)
         asked = problem if _REASONING.search(run.model) else instructed(problem, _PRIVATELY)
-        if not run.can_continue():
+        if not await run.can_continue():
             return await self._by_the_server(problem, run)
         left, longest = run.time_left(), self.max_tokens
         if run.tokens_left() != math.inf:  # the thinking is paid for twice: written once, and read for the answer
