@@ -22,7 +22,7 @@ from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
 from outthink.engine.cache import SampleCache, switched_off
-from outthink.engine.context import Limits, Line, RunContext, Services
+from outthink.engine.context import Limits, Line, RunContext, Services, Shared
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
 from outthink.engine.pace import Pace
@@ -105,8 +105,9 @@ class Engine:
         problem: Problem | str,
         *,
         model: str | None = None,
-        strategy: str | None = None,
+        strategy: str | Strategy | None = None,
         budget: Budget | str | None = None,
+        within: Shared | None = None,
         seed: int | None = None,
         trace: TraceFile | None = None,
         elapsed: float = 0.0,
@@ -115,33 +116,45 @@ class Engine:
     ) -> Result:
         """Answer one problem inside a budget.
 
-        ``strategy`` is an expression (``self-consistency(n=8)``), ``budget`` limits or their text
-        (``tokens=4000,seconds=20``), ``elapsed`` seconds of it that are gone already. ``live``: a sample that is
-        bound to be the answer is streamed, and its pieces put on record (`Grew`). ``watch`` is handed the
-        run's event log before anything happens. Raises `OutthinkError` only when there is nothing to return.
+        ``strategy`` is an expression (``self-consistency(n=8)``) or an object of your own, ``budget`` limits or their
+        text (``tokens=4000,seconds=20``), ``elapsed`` seconds of it that are gone already. ``within`` is a budget
+        and a deadline that many runs share. ``live``: a sample that is bound to be the answer is streamed, and its
+        pieces put on record (`Grew`). ``watch`` is handed the run's event log before anything happens.
+        Raises `OutthinkError` only when there is nothing to return.
         """
         problem = Problem.of(problem)
         limits = self._budget(budget)
         if seed is not None and not 0 <= seed <= _LARGEST_SEED:
             raise InputError(f"the seed takes a whole number from 0 to {_LARGEST_SEED}, not {seed}")
-        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or default_strategy(problem)
-        technique = plugins.strategy(text)
-        text = plugins.strategy_text(text)
+        technique, text = self._technique(strategy, problem)
         deadline = anyio.current_time() + (limits.seconds or math.inf) - elapsed
         log = EventLog(trace)
         if watch is not None:
             watch(log)
         line = await self.line(model)
-        if limits.usd is not None and line.model.price is None:
-            remedy = price_remedy(self.config, model or self.model)
-            raise InputError(f"a usd budget needs the price of {line.model.name}, which is not known; {remedy}")
+        self.check_price(limits, line.model, model)
         services = Services(self._cache, plugins.best_verifier)
         context = RunContext(
             {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
         )
         ledger = Ledger(limits)
+        if within is not None:
+            ledger, deadline = Ledger(limits, within.ledger), min(deadline, within.deadline)
         run = EngineRun(context, Limits(ledger, log, deadline))
         return await _recorded(problem, technique, text, limits, run, context, ledger)
+
+    def check_price(self, budget: Budget, model: Model, text: str | None = None) -> None:
+        """Raises `InputError` for a usd budget on a model (opened by ``text``) whose price is not known."""
+        if budget.usd is not None and model.price is None:
+            remedy = price_remedy(self.config, text or self.model)
+            raise InputError(f"a usd budget needs the price of {model.name}, which is not known; {remedy}")
+
+    def _technique(self, strategy: str | Strategy | None, problem: Problem) -> tuple[Strategy, str]:
+        """A strategy and its text; an object of the caller's own goes by the name of its class."""
+        if strategy is not None and not isinstance(strategy, str):
+            return strategy, type(strategy).__name__
+        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or default_strategy(problem)
+        return plugins.strategy(text), plugins.strategy_text(text)
 
     def _budget(self, budget: Budget | str | None) -> Budget:
         if budget is None:

@@ -11,7 +11,7 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
@@ -52,6 +52,7 @@ def _load(group: str, name: str) -> Any:
         ) from error
 
 
+@lru_cache(256)
 def strategy(text: str) -> Strategy:
     """The strategy an expression names. Raises `BadSpec` or `UnknownName`."""
     return cast("Strategy", _build(parse(text), text, _STRATEGIES))
@@ -68,6 +69,7 @@ def best_verifier(problem: Problem) -> Verifier:
     return verifier("confidence")
 
 
+@lru_cache(256)
 def strategy_text(text: str) -> str:
     """An expression as written, its arguments in the technique's own order and none added."""
     return str(_ordered(parse(text), _STRATEGIES))

@@ -151,10 +151,14 @@ class Terminal:
     def type(self, text):
         os.write(self.end, text.encode())
 
-    def until(self, text, seconds=20.0):
-        """Read until this text is on the screen, after what was read before; what follows it is kept for later."""
+    def until(self, text, seconds=20.0, again=""):
+        """Read until this text is on the screen, after what was read before; what follows it is kept for later.
+
+        ``again`` is typed until then: a key that comes before the line is being edited waits for the next one.
+        """
         limit = time.monotonic() + seconds
         while text not in self.screen[self.at :]:
+            self.type(again)
             assert time.monotonic() < limit, f"{text!r} did not come: {self.screen[self.at :]}"
             if select.select([self.end], [], [], 0.2)[0]:
                 self.screen += os.read(self.end, 65536).decode("utf-8", "replace")
@@ -179,8 +183,9 @@ def test_on_a_terminal_ctrl_c_ends_only_the_answer_and_ctrl_d_leaves():
         terminal.type("\x03")
         terminal.until("interrupted")
         terminal.until("> ")
-        terminal.type("half a line\x03")
-        terminal.until("> ")
+        terminal.type("half a line")
+        terminal.until("half a line")
+        terminal.until("> ", again="\x03")
         terminal.type("/model fake\n")
         terminal.until("direct · fake · ")
         terminal.until("> ")

@@ -3,6 +3,7 @@
 from outthink.answers.canonical import canonical
 from outthink.answers.extract import extract
 from outthink.answers.kinds import kind_of
+from outthink.answers.solver import resolved, same, worked_out
 from outthink.answers.votes import Votes
 
-__all__ = ["Votes", "canonical", "extract", "kind_of"]
+__all__ = ["Votes", "canonical", "extract", "kind_of", "resolved", "same", "worked_out"]

@@ -6,7 +6,11 @@ import re
 import string
 from collections.abc import Sequence
 
+from outthink.answers.expression import expression, without_unit
+from outthink.answers.fences import fenced
 from outthink.answers.numbers import number_word, numbers_in
+from outthink.answers.python import code_answer, literal_answer
+from outthink.answers.structured import calls_answer, json_answer
 from outthink.core.candidate import Answer
 from outthink.core.problem import AnswerKind
 
@@ -30,6 +34,10 @@ _WRAPS = re.compile(r"\\[()\[\]!;:]|\$\$?|\*\*|__|`|</?\w{1,20}>|\\left|\\right"
 _LABEL = re.compile(r"^\W*(?:(?:option|choice|answer)\s+)?\(?([A-Za-z])(?:[).:\]]|\b)(?!')", re.IGNORECASE)
 _OWN_LABEL = re.compile(r"^\(?([A-Z])\)\s*")
 _PLAIN = re.compile(r"\s*\$?(-?\d{1,18})\.?\s*")
+_FORMULA = re.compile(
+    r"sqrt|√|\\(?:pi|times|cdot|overline)(?![A-Za-z])|π|\dpi\b|\bpi\b|\d\s?[*×]\s?10|\d_|\d[xyz]\b"
+    r"|\^(?!\s*\{?\s*(?:\\circ|\\text|\\mathrm|°|th\b|st\b|nd\b|rd\b))|[⁰¹²³⁴⁵⁶⁷⁸⁹]"
+)
 LONGEST = 2000
 """Characters of an answer that are looked at."""
 
@@ -46,6 +54,10 @@ def canonical(value: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Answ
     """The canonical `Answer` of a bare value, None for a non-answer. Never raises."""
     if kind == "number":
         return _number(value)
+    if kind in ("json", "code", "tool_call", "literal"):
+        return _structured(value, kind)
+    if kind == "expression":
+        return _expression(value)
     text = bare(value)
     if text.rstrip(".").lower() in _NONE:
         return None
@@ -67,10 +79,37 @@ def _number(value: str) -> Answer | None:
         return Answer(word, "number", word)
     if "=" in text:
         text = text.rpartition("=")[2]
+    if _FORMULA.search(text):
+        return _formula(text)
     if re.search(r"\b(?:between|or|to|and)\b", text) and len(set(numbers_in(text))) > 1:
         return None
     found = numbers_in(re.sub(r"\([^()]*\)", " ", text)) or numbers_in(text)
     return Answer(found[0], "number", found[0]) if found else None
+
+
+def _formula(text: str) -> Answer | None:
+    """A number that is given by a formula (``2\\sqrt{3}``, ``10^{-3}``): its value, exactly, not its first digits."""
+    clean, key = expression(without_unit(text))
+    if not clean or key[0] in "{([uwm<≤":
+        return None
+    return Answer(key, "number", key) if key[0] in "-0123456789" else Answer(clean, "number", key)
+
+
+def _expression(value: str) -> Answer | None:
+    clean, key = expression(value)
+    if not clean or clean.lower() in _NONE or not key.strip("~?"):
+        return None
+    return Answer(key if re.fullmatch(r"-?[\d./]+", key) else clean, "expression", key)
+
+
+def _structured(value: str, kind: AnswerKind) -> Answer | None:
+    block = fenced(value)
+    text = value if block is None else block
+    if kind == "json":
+        return json_answer(text)
+    if kind == "code":
+        return code_answer(text)
+    return calls_answer(text) if kind == "tool_call" else literal_answer(text)
 
 
 def _keep_fractions(value: str) -> str:

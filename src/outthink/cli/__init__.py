@@ -21,6 +21,8 @@ COMMANDS = {
     "chat": "Talk in the terminal, each answer thought about as the strategy and the budget say.",
     "doctor": "Check this machine, and what models need.",
     "serve": "Serve any OpenAI client: an OpenAI-compatible server that thinks.",
+    "map": "Answer a file of questions, one JSON object a line.",
+    "sample": "Record samples of many questions as a pool, to be replayed without a model.",
     "models": "List, pull, find and remove model files.",
     "strategies": "List the strategies with their parameters.",
 }

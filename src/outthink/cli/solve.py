@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
 from functools import partial
@@ -17,6 +15,7 @@ import typer
 from outthink.answers import kind_of
 from outthink.api import Engine
 from outthink.cli import options
+from outthink.cli.interrupts import interrupts
 from outthink.cli.live import follow, summary
 from outthink.core.candidate import Result
 from outthink.core.errors import BadProblem, BadSpec, InputError
@@ -93,7 +92,7 @@ async def _ask(
     results: list[Result] = []
     file = None if trace is None else TraceFile(trace)
     async with task_group() as group:
-        group.start_soon(_interrupts, group.cancel_scope)
+        group.start_soon(interrupts, group.cancel_scope)
         try:
             async with engine, task_group() as viewers:
 
@@ -120,15 +119,6 @@ async def _ask(
         return 130
     _show(results[0], problem, as_json)
     return _status(results[0], problem)
-
-
-async def _interrupts(scope: anyio.CancelScope) -> None:
-    """Cancel on the first Ctrl-C or termination; a second one leaves at once."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            if scope.cancel_called:
-                os._exit(130)
-            scope.cancel()
 
 
 def _show(result: Result, problem: Problem, as_json: bool) -> None:

@@ -29,6 +29,8 @@ from outthink.engine.showing import Showing
 ATTEMPTS = 6
 HALVE_AFTER = 2
 """Failures after which a request for several choices is tried again in halves."""
+ENDLESS = 1024
+"""New tokens of a choice that sets no limit of its own, where other runs spend from the same budget."""
 _BACKOFF_FIRST, _BACKOFF_MOST, _PATIENCE = 0.1, 4.0, 30.0
 
 Land = Callable[[Candidate], None]
@@ -127,10 +129,13 @@ class Caller:
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
         streaming = (self.limits.timed or job.live) and "stream" not in line.model.lacks
+        longest = job.ask.max_tokens
+        if longest is None and bounded and ledger.shared:  # or one call would hold all that is left for the others
+            longest = ENDLESS
         want = Want(
             prompt,
             job.n,
-            job.ask.max_tokens,
+            longest,
             ledger.expected,
             line.model.price,
             STREAM_STEP if streaming and bounded else None,
@@ -171,15 +176,15 @@ class Caller:
             if hold is not None:
                 return hold
             limiter.release(permits)
-            if not self.ledger.could_fit(want) or not self.ledger.waits:
+            if not self.ledger.could_fit(want):
                 raise self._no_room(want, final=not job.ask.continues)
             await self.ledger.freed()
 
     def _no_room(self, want: Want, final: bool) -> Exception:
         """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
-        ledger = self.ledger
+        ledger = self.ledger.tight(want)
         floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
-        if ledger.charged == Cost() and not ledger.waits:
+        if ledger.charged == Cost() and not ledger.held.calls:
             return _too_small(ledger.budget.tokens, ledger.budget.completion_tokens, want, floor)
         message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
         return self.limits.end("budget", message) if final else BudgetExhausted(message)

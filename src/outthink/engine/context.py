@@ -54,6 +54,14 @@ class Services:
     best_verifier: Callable[[Problem], Verifier] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What many runs share: the books that all of them count in, and when all of them end (loop time)."""
+
+    ledger: Ledger
+    deadline: float = math.inf
+
+
 class RunContext:
     """The shared state of a run and its children: log, deadline, prompts, candidates."""
 

@@ -61,6 +61,11 @@ class Ledger:
         self._freed: anyio.Event | None = None
 
     @property
+    def shared(self) -> bool:
+        """Whether other runs may be spending from the same budget."""
+        return self._parent is not None
+
+    @property
     def bounds_cost(self) -> bool:
         return self.budget.bounds_cost or (self._parent is not None and self._parent.bounds_cost)
 
@@ -78,6 +83,12 @@ class Ledger:
 
     def completion_room(self, prompt: int, price: Price | None, *, holding: bool, calls: int = 1) -> float:
         """New tokens that so many more calls with this prompt may make; below zero when none may be made."""
+        room = self._own_room(prompt, price, holding, calls)
+        if self._parent is not None:
+            room = min(room, self._parent.completion_room(prompt, price, holding=holding, calls=calls))
+        return room
+
+    def _own_room(self, prompt: int, price: Price | None, holding: bool, calls: int) -> float:
         used = self.charged + self.held if holding else self.charged
         limits, room = self.budget, math.inf
         if limits.calls is not None and used.calls + calls > limits.calls:
@@ -88,33 +99,37 @@ class Ledger:
             room = min(room, limits.completion_tokens - used.completion_tokens)
         if limits.usd is not None and price is not None:
             room = min(room, _tokens_for(limits.usd - used.usd - prompt * price.input / 1e6, price))
-        if self._parent is not None:
-            room = min(room, self._parent.completion_room(prompt, price, holding=holding, calls=calls))
         return room
 
     def try_hold(self, want: Want) -> Hold | None:
         """Hold what fits now: all of it, else fewer choices, else a shorter one; None when nothing does."""
         room = self.completion_room(want.prompt, want.price, holding=True)
+        rest = self._room_at_rest(want)
         unit = want.max_tokens
-        shared = want.n > 1 or self.waits
-        if want.step is not None and unit is not None and shared and room < want.n * unit:
+        alone = want.n == 1 and room == rest
+        if want.step is not None and unit is not None and not alone and room < want.n * unit:
             unit = min(unit, want.step)
-        grant = fit(msgspec.structs.replace(want, max_tokens=unit), room)
-        if grant is None or (grant[1] != unit and self.waits):
+        wanted = msgspec.structs.replace(want, max_tokens=unit)
+        grant = fit(wanted, room)
+        if grant is None or (grant[1] != unit and grant != fit(wanted, rest)):
             return None  # rather than cut a choice short, wait for what calls in flight give back
         n, tokens = grant
         hold = Hold(_cost(want.prompt, n * (tokens or 0), want.price), n, tokens, want.price)
         self._move(hold.worst)
         return hold
 
-    @property
-    def waits(self) -> bool:
-        """Whether calls are in flight, which may give some of their hold back."""
-        return self._root.held.calls > 0
-
     def could_fit(self, want: Want) -> bool:
         """Whether something would fit if every call in flight cost nothing."""
-        return fit(want, self.completion_room(want.prompt, want.price, holding=False)) is not None
+        return fit(want, self._room_at_rest(want)) is not None
+
+    def _room_at_rest(self, want: Want) -> float:
+        return self.completion_room(want.prompt, want.price, holding=False)
+
+    def tight(self, want: Want) -> Ledger:
+        """The nearest ledger, of this one and its parents, that alone leaves no room for this."""
+        if self._parent is None or fit(want, self._own_room(want.prompt, want.price, False, 1)) is None:
+            return self
+        return self._parent.tight(want)
 
     def grow(self, hold: Hold, tokens: int) -> bool:
         """Hold so many new tokens more for a call in flight; False when they do not fit."""

@@ -144,7 +144,7 @@ def recalled(sample: Candidate, problem: Problem, index: int, model: str) -> Can
 
 def _answer(said: Choice | Candidate, problem: Problem) -> Answer | None:
     whole = said.finish in ("stop", "tool_calls")
-    return extract(said.text, problem.answer_kind, problem.choices, marked=not whole)
+    return extract(said.text, problem.answer_kind, problem.choices, marked=not whole, message=said.message)
 
 
 def with_tokens(candidates: Sequence[Candidate], tokens: Sequence[int]) -> list[Candidate]:

@@ -250,11 +250,10 @@ def _download(pip: list[str], wheel: Wheel, parts: Path, progress: Callable[[int
 def _size(folder: Path) -> int:
     """Bytes below a folder that another process is changing."""
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for place, _, files in os.walk(folder):  # which passes over folders that are gone
+        for name in files:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(place, name)).st_size
     return total
 
 

@@ -51,15 +51,20 @@ class PoolSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One question with its samples in order of seed; ``answer`` is the gold, which no strategy sees."""
+    """One question with its samples in order of seed; ``answer`` is the gold, which no strategy sees.
+
+    ``extra``: what else the data said of it, for graders (tests, aliases, level, …).
+    """
 
     id: str
     question: str
     samples: tuple[PoolSample, ...]
     answer: Any = None
     kind: str = "auto"
+    choices: tuple[str, ...] = ()
     prompt_tokens: int = 0
     fingerprint: Fingerprint = Fingerprint()
+    extra: dict[str, Any] = {}
 
 
 def prompt_fingerprint(messages: Sequence[Message], question: str) -> str:
@@ -71,7 +76,8 @@ def prompt_fingerprint(messages: Sequence[Message], question: str) -> str:
 def read_pool(path: Path) -> list[PoolRow]:
     """The rows of a pool, or the one row of a trace. Raises `InputError` naming file and line.
 
-    A last line cut short (the writer was killed) is left out; a line that is broken elsewhere is an error.
+    A last line cut short (the writer was killed) is left out; a line that is broken elsewhere is an error. Where
+    an id comes twice (more samples were recorded), the row with most samples stands in the first one's place.
     """
     try:
         lines = path.expanduser().read_bytes().split(b"\n")
@@ -79,19 +85,21 @@ def read_pool(path: Path) -> list[PoolRow]:
         raise InputError(f"the pool {path} cannot be read ({error.strerror}); check the path") from error
     if b'"RunStarted"' in lines[0][:40]:
         return [_from_trace(path, lines)]
-    rows: list[PoolRow] = []
+    rows: dict[str, PoolRow] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            rows.append(msgspec.json.decode(line, type=PoolRow))
+            row = msgspec.json.decode(line, type=PoolRow)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if number == len(lines):
                 break
             raise InputError(f"the pool {path}, line {number}: {error}; it is not a pool row") from error
+        if row.id not in rows or len(row.samples) > len(rows[row.id].samples):
+            rows[row.id] = row
     if not rows:
         raise InputError(f"the pool {path} holds no rows; record one with: outthink sample DATA.jsonl {path}")
-    return rows
+    return list(rows.values())
 
 
 def _from_trace(path: Path, lines: Sequence[bytes]) -> PoolRow:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
-from outthink.answers import Votes
+from outthink.answers import Votes, resolved
 from outthink.core.candidate import Candidate, Result, StopReason
 from outthink.core.errors import BadSpec
 from outthink.core.events import Voted
@@ -42,7 +42,7 @@ class SelfConsistency:
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS)
         votes, seen, n = Votes(), list[Candidate](), self.n
         if problem.answer_kind in ("auto", "text"):  # the first candidate tells whether there is a vote
-            first = await run.sample(await prompted(problem, run), params)
+            first = await resolved(await run.sample(await prompted(problem, run), params))
             if first.answer is None and wanted == 1:
                 return single(first, run, "unscorable")
             if first.answer is None:  # as many texts as were asked for, without a vote
@@ -53,7 +53,7 @@ class SelfConsistency:
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, n - len(seen), width=self.width, first=len(seen)) as samples:
             async for candidate in samples:
-                candidate = await rescued(asked, candidate, run)
+                candidate = await resolved(await rescued(asked, candidate, run))
                 self._count(candidate, votes, seen, run, more=samples.landed > 0)
                 if not samples.landed and votes.seen >= wanted and votes.decided(self.n):  # it cannot be caught
                     break  # leaving the block cancels what is in flight

@@ -1,0 +1,228 @@
+"""Answering a file of rows: each ends as one row of the output, whatever happens to it.
+
+Deterministic, for a backend that repeats itself and rows that no limit or fault touched: everything but ``run_id``,
+``seconds``, and what only says how it was paid for now (``billed``, ``cached``); with ``ordered`` the order too. A
+server that counts several choices of one reply together leaves each one's ``tokens`` to be estimated or not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+
+from outthink import plugins
+from outthink.api import Engine
+from outthink.batch.files import LineReader, LineWriter
+from outthink.batch.progress import Progress, Report, silent
+from outthink.batch.rows import Row, read_row
+from outthink.batch.seen import Seen
+from outthink.batch.spread import spread
+from outthink.core.errors import BadProblem, InputError, OutthinkError, Refused, Unreachable
+from outthink.core.problem import AnswerKind
+from outthink.core.usage import Budget, Cost, Usage
+from outthink.engine.context import Shared
+from outthink.engine.ledger import Ledger
+
+ROWS = 64
+"""Rows worked on at once where neither the caller nor the model says."""
+_encode = msgspec.json.Encoder().encode
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How rows are answered. ``budget`` is each row's, ``total`` the whole job's; ``concurrency`` counts rows.
+
+    ``ordered``: write in the order of the input. ``resume``: go on with an output that is there; its rows are
+    finished, those with an error too, and what its answers cost counts towards ``total``. ``retry``: except that rows
+    which failed for no fault of their own (a server, a budget) are answered again, at the end.
+    """
+
+    strategy: str | None = None
+    budget: Budget | None = None
+    total: Budget = Budget()
+    answer: AnswerKind = "auto"
+    seed: int | None = None
+    concurrency: int | None = None
+    ordered: bool = False
+    resume: bool = False
+    retry: bool = False
+
+
+class _Told(msgspec.Struct):
+    """What is read of an error on resume."""
+
+    type: str = ""
+    line: int = 0
+
+
+class _Written(msgspec.Struct):
+    """What is read of an output row on resume."""
+
+    id: str | int
+    strategy: str = ""
+    model: str = ""
+    usage: Usage = Usage()
+    error: _Told | None = None
+
+
+async def map_file(engine: Engine, source: str, target: str, plan: Plan, report: Report = silent) -> Progress:
+    """Answer the rows of one file into another (``-``: standard input, standard output).
+
+    Raises `InputError` for what is wrong with the whole job (files, model, strategy, prices), and `ServerError`
+    when the server cannot be used at all; what is wrong with a row is in its output row.
+    """
+    if plan.retry and plan.ordered:
+        raise InputError("rows that are tried again come last, out of order; leave out ordered, or retry")
+    line = await engine.line()
+    if plan.strategy is not None:
+        plugins.strategy(plan.strategy)
+    for budget in (plan.total, plan.budget or Budget()):
+        engine.check_price(budget, line.model)
+    with closing(LineReader(source)) as reader:
+        remedy = "go on with it by --resume, or name another file"
+        if plan.retry:
+            drop_failed(target)
+        with closing(LineWriter(target, go_on=plan.resume, remedy=remedy)) as writer, closing(Seen()) as seen:
+            ledger = Ledger(plan.total)
+            job = MapJob(engine, plan, ledger, seen, Progress(ledger=ledger, whole=reader.size), report)
+            if plan.resume:
+                job.keep(writer, line.model.name)
+            rows = job.rows(reader)
+            async with aclosing(rows):
+                await spread(
+                    rows,
+                    job.answer,
+                    lambda ended: job.land(ended, writer),
+                    concurrency=plan.concurrency or line.model.slots or ROWS,
+                    ordered=plan.ordered,
+                )
+    report(job.progress)
+    return job.progress
+
+
+def drop_failed(target: str) -> None:
+    """Take the rows out of an output that failed for no fault of their own, at one stroke."""
+    path = Path(target)
+    if not path.is_file():
+        return
+    new = path.with_name(path.name + ".new")
+    try:
+        with closing(LineWriter(target, go_on=True, remedy="")) as held, new.open("wb") as kept:
+            for number, line in enumerate(held.written(), start=1):
+                error = _read(target, number, line).error
+                if error is None or error.type == BadProblem.__name__:
+                    kept.write(line + b"\n")
+            kept.flush()
+            new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise InputError(f"{new} cannot be written ({error.strerror}); {path} is as it was") from error
+
+
+def _read(path: str, number: int, line: bytes) -> _Written:
+    try:
+        return msgspec.json.decode(line, type=_Written)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}, line {number}: {error}; it is not an output row") from error
+
+
+class MapJob:
+    """One job: what was met, what is finished, and the books that all rows share."""
+
+    def __init__(
+        self, engine: Engine, plan: Plan, ledger: Ledger, seen: Seen, progress: Progress, report: Report
+    ) -> None:
+        self.engine, self.plan, self.progress = engine, plan, progress
+        self._seen, self._report = seen, report
+        deadline = anyio.current_time() + (plan.total.seconds or math.inf)
+        self._shared = Shared(ledger, deadline)
+        self._usable = False
+
+    def keep(self, writer: LineWriter, model: str) -> None:
+        """Take in what an earlier run wrote. Raises `InputError` when it was made in another way."""
+        wanted = {"model": model}
+        if self.plan.strategy is not None:
+            wanted["strategy"] = plugins.strategy_text(self.plan.strategy)
+        ledger = self._shared.ledger
+        for number, line in enumerate(writer.written(), start=1):
+            row = _read(writer.path, number, line)
+            for what, value in wanted.items():
+                if row.error is None and getattr(row, what) != value:
+                    raise InputError(
+                        f"{writer.path}, line {number} was made with {what} {getattr(row, what)}, not {value}; "
+                        "ask as it was asked, or name another file"
+                    )
+            self._seen.add(_finished(row.id, row.error and row.error.line), number)
+            used = row.usage
+            ledger.charged += Cost(used.calls, used.prompt_tokens, used.completion_tokens, used.usd or 0.0)
+            self.progress.kept += 1
+
+    async def rows(self, reader: LineReader) -> AsyncGenerator[Row]:
+        """The rows still to be answered, duplicates marked as errors."""
+        progress = self.progress
+        async for line in reader:
+            row = read_row(line, self.plan.answer)
+            if row is not None:
+                row = self._checked(row)
+            if row is not None:
+                yield row
+            else:
+                progress.done += line.size
+                progress.begun += line.size
+
+    def _checked(self, row: Row) -> Row | None:
+        """The row, as an error if its id was met before; None if it is finished."""
+        first = self._seen.add(f"id {row.id}", row.line) if row.fields else None
+        if first is not None and row.error is None:
+            error = BadProblem(f"line {row.line}: the id {row.id!r} is that of line {first} already; give it its own")
+            row = msgspec.structs.replace(row, error=error)
+        kept = self.progress.kept
+        if kept and self._seen.line(_finished(row.id, row.line)) is not None:
+            return None
+        if kept and row.error is None and self._seen.line(_finished(row.id, None)) is not None:
+            return None
+        return row
+
+    async def answer(self, row: Row) -> tuple[Row, dict[str, Any]]:
+        """A row's output row."""
+        if row.problem is None or row.error is not None:
+            return row, _failed(row, row.error or BadProblem("there is no problem in it"))
+        plan = self.plan
+        try:
+            result = await self.engine.solve(
+                row.problem, strategy=plan.strategy, budget=plan.budget, seed=plan.seed, within=self._shared
+            )
+        except OutthinkError as error:
+            if not self._usable and hopeless(error):
+                raise
+            return row, _failed(row, error)
+        self._usable = True
+        return row, {"id": row.id, **result.to_dict()}
+
+    def land(self, ended: tuple[Row, dict[str, Any]], writer: LineWriter) -> None:
+        """Write an output row and report."""
+        row, told = ended
+        writer.write(_encode(told))
+        self.progress.rows += 1
+        self.progress.errors += "error" in told
+        self.progress.done += row.size
+        self._report(self.progress)
+
+
+def hopeless(error: OutthinkError) -> bool:
+    """Whether an error, before anything has worked, means that nothing will."""
+    return isinstance(error, Unreachable) or (isinstance(error, Refused) and error.status in (401, 403, 404))
+
+
+def _failed(row: Row, error: OutthinkError) -> dict[str, Any]:
+    return {"id": row.id, "error": {"type": type(error).__name__, "message": str(error), "line": row.line}}
+
+
+def _finished(name: str | int, line: int | None) -> str:
+    """The key of a finished row: an answer by its id, an error by its line too, since ids may be double."""
+    return f"answered {name}" if line is None else f"failed {line} {name}"

@@ -1,0 +1,75 @@
+"""``outthink map``: a file of questions in, a file of answers out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import cast
+
+import anyio
+import typer
+
+from outthink.api import Engine
+from outthink.batch.map import ROWS, Plan, map_file
+from outthink.batch.progress import Progress, Report
+from outthink.cli.jobs import run_job, told
+from outthink.core.errors import BadSpec, InputError
+from outthink.core.problem import ANSWER_KINDS, AnswerKind
+from outthink.core.usage import Budget
+
+
+def register(root: typer.Typer, summary: str) -> None:
+    root.command("map", help=summary)(map_)
+
+
+def map_(
+    source: str = typer.Argument(..., metavar="IN.jsonl", help="Rows with question or messages; - reads standard in."),
+    target: str = typer.Argument(..., metavar="OUT.jsonl", help="One row for each; - writes standard output."),
+    model: str | None = typer.Option(
+        None, "--model", "-m", help="A catalog name, FILE.gguf, or NAME@http://host:port/v1."
+    ),
+    strategy: str | None = typer.Option(None, "--strategy", "-s", help='For example "self-consistency(n=16)".'),
+    budget: str | None = typer.Option(None, "--budget", "-b", help="Of each row, for example tokens=4000,seconds=20."),
+    total: str | None = typer.Option(None, "--total-budget", help="Of the whole job, for example usd=5."),
+    concurrency: int | None = typer.Option(None, "--concurrency", help="Rows worked on at once."),
+    ordered: bool = typer.Option(False, "--ordered", help="Write in the order of the input, not as rows finish."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with OUT: what it holds is not answered again."),
+    retry: bool = typer.Option(
+        False, "--retry-errors", help="With --resume: try rows again that a server or a budget failed."
+    ),
+    answer: str = typer.Option("auto", "--answer", help="The kind of answer where a row names none."),
+    seed: int | None = typer.Option(None, "--seed", help="Sample i uses seed + i; 0 unless given."),
+    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
+    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew."),
+    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+) -> None:
+    """Answer a file of questions."""
+    del debug  # read at the edge
+    if answer not in ANSWER_KINDS:
+        raise BadSpec(f"--answer {answer!r} does not exist; use {', '.join(ANSWER_KINDS)}")
+    if concurrency is not None and concurrency < 1:
+        raise InputError(f"--concurrency takes a whole number above 0, not {concurrency}")
+    if retry and not resume:
+        raise InputError("--retry-errors goes with --resume; add it")
+    budget = budget or os.environ.get("OUTTHINK_BUDGET")
+    plan = Plan(
+        strategy=strategy or os.environ.get("OUTTHINK_STRATEGY"),
+        budget=None if budget is None else Budget.parse(budget),
+        total=Budget() if total is None else Budget.parse(total),
+        answer=cast("AnswerKind", answer),
+        seed=seed,
+        concurrency=concurrency,
+        ordered=ordered,
+        resume=resume,
+        retry=retry,
+    )
+
+    async def job(report: Report) -> Progress:
+        calls = max(ROWS, concurrency or 0)
+        async with Engine(model, concurrency=calls, timeout=timeout, cache=not no_cache) as engine:
+            return await map_file(engine, source, target, plan, report)
+
+    ended = anyio.run(run_job, "row", job)
+    if ended is None:
+        raise typer.Exit(130)
+    print(told(ended, "row"), file=sys.stderr)

@@ -1,0 +1,77 @@
+"""``outthink sample``: samples of many questions, recorded as a pool."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+import anyio
+import typer
+
+from outthink.api import Engine
+from outthink.batch.progress import Report
+from outthink.batch.record import Recording
+from outthink.batch.sample import Question, Recorded, questions_of, sample
+from outthink.cli.jobs import run_job, told
+from outthink.core.errors import InputError
+
+
+def register(root: typer.Typer, summary: str) -> None:
+    root.command("sample", help=summary)(sample_)
+
+
+def sample_(
+    data: str = typer.Argument(..., metavar="DATA.jsonl", help="Rows with question and answer."),
+    pool: str = typer.Argument(..., metavar="POOL.jsonl", help="Written here; what it holds is kept and completed."),
+    n: int = typer.Option(..., "--n", "-n", help="Samples of each question."),
+    model: str | None = typer.Option(
+        None, "--model", "-m", help="A catalog name, FILE.gguf, or NAME@http://host:port/v1."
+    ),
+    strategy: str = typer.Option(
+        "self-consistency", "--strategy", "-s", help="Whose prompt: direct, cot or self-consistency."
+    ),
+    temperature: float | None = typer.Option(None, "--temperature", help="The technique's own, or 0.7, unless given."),
+    max_tokens: int | None = typer.Option(None, "--max-tokens", help="New tokens of a sample."),
+    concurrency: int | None = typer.Option(None, "--concurrency", help="Questions worked on at once."),
+    first: int = typer.Option(1, "--first", help="The first row to take, counting from 1."),
+    limit: int | None = typer.Option(None, "--limit", help="How many rows to take."),
+    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
+    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew."),
+    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+) -> None:
+    """Record a pool of samples."""
+    del debug  # read at the edge
+    for name, value in (("n", n), ("max-tokens", max_tokens), ("concurrency", concurrency), ("limit", limit)):
+        if value is not None and value < 1:
+            raise InputError(f"--{name} takes a whole number above 0, not {value}")
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise InputError(f"--temperature takes 0 to 2, not {temperature:g}")
+    recording = Recording(
+        n=n, strategy=strategy, temperature=temperature, max_tokens=max_tokens, concurrency=concurrency
+    )
+    rows = list(_part(questions_of(data), first, limit))
+
+    async def job(report: Report) -> Recorded:
+        async with Engine(model, timeout=timeout, cache=not no_cache) as engine:
+            return await sample(engine, rows, pool, recording, report)
+
+    ended = anyio.run(run_job, "question", job)
+    if ended is None:
+        raise typer.Exit(130)
+    print(told(ended.progress, "question"), file=sys.stderr)
+    if ended.failures:
+        name, error = ended.failures[0]
+        left = len(ended.failures)
+        print(f"outthink: {left} not recorded, {name!r} first: {error}; run the command again", file=sys.stderr)
+        raise typer.Exit(4)
+
+
+def _part(questions: Iterator[Question], first: int, limit: int | None) -> Iterator[Question]:
+    """The rows that were asked for. Raises `InputError` when there are none."""
+    if first < 1:
+        raise InputError(f"--first takes a whole number above 0, not {first}")
+    found = list(islice(questions, first - 1, None if limit is None else first - 1 + limit))
+    if not found:
+        raise InputError(f"there are no rows from row {first} on; lower --first, or name another file")
+    return iter(found)
