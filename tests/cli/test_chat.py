@@ -156,9 +156,11 @@ class Terminal:
 
         ``again`` is typed until then: a key that comes before the line is being edited waits for the next one.
         """
-        limit = time.monotonic() + seconds
+        limit, due = time.monotonic() + seconds, 0.0
         while text not in self.screen[self.at :]:
-            self.type(again)
+            if again and time.monotonic() >= due:
+                self.type(again)
+                due = time.monotonic() + 1.0
             assert time.monotonic() < limit, f"{text!r} did not come: {self.screen[self.at :]}"
             if select.select([self.end], [], [], 0.2)[0]:
                 self.screen += os.read(self.end, 65536).decode("utf-8", "replace")

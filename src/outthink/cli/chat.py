@@ -219,15 +219,18 @@ def _reader() -> Callable[[str], str | None]:
     console = Console(stderr=True, highlight=False)
 
     def read(status: str) -> str | None:
-        console.print(status, style="dim", markup=False, overflow="ellipsis", no_wrap=True)
+        fresh = True
         while True:
             try:
+                if not fresh:  # Ctrl-C: the line that was being typed is dropped
+                    print(file=sys.stderr)
+                console.print(status, style="dim", markup=False, overflow="ellipsis", no_wrap=True)
                 return input("> ").strip()
             except EOFError:
                 print(file=sys.stderr)
                 return None
-            except KeyboardInterrupt:  # the line that was being typed is dropped
-                print(file=sys.stderr)
+            except KeyboardInterrupt:
+                fresh = False
 
     _tell("/help lists what can be changed; Ctrl-D leaves")
     return read
