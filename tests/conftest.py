@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 
+import anyio
 import pytest
 
 
@@ -37,6 +38,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def anyio_backend(request):
     """Async tests run on a virtual clock; those with sockets ask for ``real_time`` in their module."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def run_virtually():
+    """Runs an async function on a virtual clock, for tests that are not async themselves."""
+    return lambda function: anyio.run(function, backend_options={"loop_factory": VirtualLoop})
 
 
 @pytest.fixture(autouse=True)

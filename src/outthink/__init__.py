@@ -1,8 +1,9 @@
-"""Outthink makes language models think longer where it pays, inside a hard budget.
+"""Outthink makes language models think longer where it pays, inside a hard budget::
 
-import outthink
-result = await outthink.solve("How many days are there in 7 weeks?", budget="tokens=2000")
-print(result.answer, result.confidence, result.usage.tokens, result.stop_reason)
+    import outthink
+
+    result = await outthink.solve("How many days are there in 7 weeks?", budget="tokens=2000")
+    print(result.answer, result.confidence, result.usage.tokens, result.stop_reason)
 
 Each name is loaded from its room when it is first used, so that starting stays cheap; ``__init__.pyi`` says
 the same to type checkers.

@@ -21,11 +21,13 @@ from outthink.core.events import RunEnded, RunStarted
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
-from outthink.engine.cache import SampleCache
+from outthink.engine.cache import SampleCache, switched_off
 from outthink.engine.context import Limits, Line, RunContext, Services, Shared
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
+from outthink.engine.pace import Pace
 from outthink.engine.run import EngineRun
+from outthink.models.config import load_config, price_remedy
 from outthink.models.paths import cache_file
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
@@ -35,8 +37,9 @@ _LARGEST_SEED = 2**53 - 1
 class Engine:
     """Models kept open for many runs; use it as ``async with Engine(...) as engine``.
 
-    ``model``: the default, by its text or as an object of your own (else ``OUTTHINK_MODEL``, else the small
-    catalog model). ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
+    What is not given is what ``OUTTHINK_MODEL``, ``OUTTHINK_STRATEGY`` and ``OUTTHINK_BUDGET`` say, else the
+    configuration file, else built in. ``model``: the default, by its text, by an alias of the configuration, or as an
+    object of your own. ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
     ``timeout``: seconds to wait for the first byte of a reply. ``cache``: use samples that were bought before
     (``OUTTHINK_CACHE=off`` turns it off everywhere).
     """
@@ -54,13 +57,13 @@ class Engine:
         if timeout is not None and not 0 < timeout < math.inf:
             raise InputError(f"the timeout takes seconds above 0, not {timeout:g}")
         self._concurrency, self._timeout = concurrency, timeout
-        on = cache and os.environ.get("OUTTHINK_CACHE", "on").lower() not in ("off", "0", "false", "no")
-        self._cache = SampleCache(cache_file()) if on else None
+        self._cache = SampleCache(cache_file()) if cache and not switched_off() else None
         self._lines: dict[str, Line] = {}
+        self.config = load_config()
         if model is not None and not isinstance(model, str):
             self._lines[model.name] = Line(model, concurrency)
             model = model.name
-        self.model = model or os.environ.get("OUTTHINK_MODEL") or DEFAULT_MODEL
+        self.model = model or os.environ.get("OUTTHINK_MODEL") or self.config.model or DEFAULT_MODEL
         self._opening = anyio.Lock()
         self._closed = False
 
@@ -85,9 +88,17 @@ class Engine:
             if self._closed:
                 raise InputError("this engine is closed; ask inside its async with block, or make another")
             if text not in self._lines:
-                opened = await plugins.model_opener(text)(text, timeout=self._timeout)
-                self._lines[text] = Line(opened, self._concurrency)
+                self._lines[text] = await self._open(text)
         return self._lines[text]
+
+    async def _open(self, text: str) -> Line:
+        alias = self.config.models.get(text)
+        if alias is None:
+            return Line(await plugins.model_opener(text)(text, timeout=self._timeout), self._concurrency)
+        full = f"{alias.name or text}@{alias.endpoint}"
+        model = await plugins.model_opener(full)(full, timeout=self._timeout, alias=alias)
+        pace = Pace(alias.rpm, alias.tpm) if alias.paced else None
+        return Line(model, self._concurrency, pace=pace, refuses=frozenset(alias.refuses))
 
     async def solve(
         self,
@@ -112,16 +123,16 @@ class Engine:
         Raises `OutthinkError` only when there is nothing to return.
         """
         problem = Problem.of(problem)
-        limits = _budget(budget)
+        limits = self._budget(budget)
         if seed is not None and not 0 <= seed <= _LARGEST_SEED:
             raise InputError(f"the seed takes a whole number from 0 to {_LARGEST_SEED}, not {seed}")
-        technique, text = _technique(strategy, problem)
+        technique, text = self._technique(strategy, problem)
         deadline = anyio.current_time() + (limits.seconds or math.inf) - elapsed
         log = EventLog(trace)
         if watch is not None:
             watch(log)
         line = await self.line(model)
-        check_price(limits, line.model)
+        self.check_price(limits, line.model, model)
         services = Services(self._cache, plugins.best_verifier)
         context = RunContext(
             {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
@@ -131,6 +142,26 @@ class Engine:
             ledger, deadline = Ledger(limits, within.ledger), min(deadline, within.deadline)
         run = EngineRun(context, Limits(ledger, log, deadline))
         return await _recorded(problem, technique, text, limits, run, context, ledger)
+
+    def check_price(self, budget: Budget, model: Model, text: str | None = None) -> None:
+        """Raises `InputError` for a usd budget on a model (opened by ``text``) whose price is not known."""
+        if budget.usd is not None and model.price is None:
+            remedy = price_remedy(self.config, text or self.model)
+            raise InputError(f"a usd budget needs the price of {model.name}, which is not known; {remedy}")
+
+    def _technique(self, strategy: str | Strategy | None, problem: Problem) -> tuple[Strategy, str]:
+        """A strategy and its text; an object of the caller's own goes by the name of its class."""
+        if strategy is not None and not isinstance(strategy, str):
+            return strategy, type(strategy).__name__
+        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or default_strategy(problem)
+        return plugins.strategy(text), plugins.strategy_text(text)
+
+    def _budget(self, budget: Budget | str | None) -> Budget:
+        if budget is None:
+            budget = os.environ.get("OUTTHINK_BUDGET") or self.config.budget or Budget()
+        if isinstance(budget, Budget) and budget != Budget():
+            budget = str(budget)  # its values are checked as those of a text are
+        return Budget.parse(budget) if isinstance(budget, str) else budget
 
 
 async def _recorded(
@@ -184,31 +215,6 @@ def _total(ledger: Ledger, log: EventLog) -> Usage:
     return msgspec.structs.replace(sum(ledger.by_role.values(), Usage()), seconds=log.seconds)
 
 
-def _budget(budget: Budget | str | None) -> Budget:
-    if budget is None:
-        budget = os.environ.get("OUTTHINK_BUDGET") or Budget()
-    if isinstance(budget, Budget) and budget != Budget():
-        budget = str(budget)  # its values are checked as those of a text are
-    return Budget.parse(budget) if isinstance(budget, str) else budget
-
-
-def check_price(budget: Budget, model: Model) -> None:
-    """Raises `InputError` for a usd budget on a model whose price is not known."""
-    if budget.usd is not None and model.price is None:
-        raise InputError(
-            f"a usd budget needs the price of {model.name}, which is not known; "
-            "limit tokens instead (for example tokens=4000)"
-        )
-
-
-def _technique(strategy: str | Strategy | None, problem: Problem) -> tuple[Strategy, str]:
-    """A strategy and its text; an object of the caller's own goes by the name of its class."""
-    if strategy is not None and not isinstance(strategy, str):
-        return strategy, type(strategy).__name__
-    text = strategy or os.environ.get("OUTTHINK_STRATEGY") or default_strategy(problem)
-    return plugins.strategy(text), plugins.strategy_text(text)
-
-
 def default_strategy(problem: Problem) -> str:
     """``self-consistency(n=8)`` where an answer can vote, ``direct`` for open text."""
     return "direct" if kind_of(problem) in ("text", "code", "tool_call") else "self-consistency(n=8)"
@@ -247,4 +253,4 @@ def solve_sync(
     return anyio.run(partial(solve, problem, model=model, strategy=strategy, budget=budget, seed=seed))
 
 
-__all__ = ["Engine", "check_price", "default_strategy", "solve", "solve_sync"]
+__all__ = ["Engine", "default_strategy", "solve", "solve_sync"]

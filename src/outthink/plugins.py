@@ -1,8 +1,8 @@
 """Names to objects, through entry points; the built-ins are declared the same way (see pyproject.toml).
 
-Groups: ``outthink.strategies`` (a frozen dataclass with ``solve``), ``outthink.verifiers`` (one with ``score``) and
-``outthink.models`` (an async function that opens a model text). A plugin that cannot be imported is an error only
-when it is asked for.
+Groups: ``outthink.strategies`` (a frozen dataclass with ``solve``), ``outthink.verifiers`` (one with ``score``),
+``outthink.models`` (an async function that opens a model text) and ``outthink.checks`` (a function that gives more
+findings to ``outthink doctor``). A plugin that cannot be imported is an error only when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from outthink.core.errors import BadSpec, InputError, UnknownName
+from outthink.core.finding import Finding
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
@@ -74,15 +75,40 @@ def strategy_text(text: str) -> str:
     return str(_ordered(parse(text), _STRATEGIES))
 
 
+def names() -> list[str]:
+    """The names of all strategies, without loading any."""
+    return sorted(_entries(_STRATEGIES))
+
+
+def parameters(name: str) -> list[str]:
+    """The parameters of a strategy; none for a name that does not exist or cannot be loaded."""
+    if name not in _entries(_STRATEGIES):
+        return []
+    try:
+        return [f.name for f in _fields(_load(_STRATEGIES, name))]
+    except InputError:
+        return []
+
+
 def model_opener(text: str) -> ModelOpener:
     """What opens a model text: an entry point by form (``NAME@URL``, ``.gguf``), by scheme, or by name."""
+    return cast("ModelOpener", _load("outthink.models", model_scheme(text)))
+
+
+def model_scheme(text: str) -> str:
+    """The entry point that a model text means."""
     known = _entries("outthink.models")
     scheme = text.partition(":")[0]
     if re.search(r".@[A-Za-z][A-Za-z0-9+.-]*://", text):
         scheme = "http"
     elif text.endswith(".gguf") or scheme not in known:
         scheme = "gguf"
-    return cast("ModelOpener", _load("outthink.models", scheme))
+    return scheme
+
+
+def checks() -> dict[str, Callable[[], Iterable[Finding]]]:
+    """What packages add to ``outthink doctor``, by the names of their entry points in ``outthink.checks``."""
+    return {name: _load("outthink.checks", name) for name in sorted(_entries("outthink.checks"))}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -139,7 +139,7 @@ def test_the_live_view_shows_candidates_vote_and_tokens_and_leaves_the_answer_to
     text = shown.decode()
     assert "self-consistency(n=8, width=2) on fake" in text
     assert "thinking" in text
-    assert "of 4000 tokens" in text
+    assert "of 4,000 left" in text
     assert "█" in text
     assert "votes 32: " in text
     assert "Traceback" not in text

@@ -17,7 +17,7 @@ import anyio
 import msgspec
 
 from outthink import plugins
-from outthink.api import Engine, check_price
+from outthink.api import Engine
 from outthink.batch.files import LineReader, LineWriter
 from outthink.batch.progress import Progress, Report, silent
 from outthink.batch.rows import Row, read_row
@@ -82,7 +82,7 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
     if plan.strategy is not None:
         plugins.strategy(plan.strategy)
     for budget in (plan.total, plan.budget or Budget()):
-        check_price(budget, line.model)
+        engine.check_price(budget, line.model)
     with closing(LineReader(source)) as reader:
         remedy = "go on with it by --resume, or name another file"
         if plan.retry:

@@ -18,6 +18,8 @@ from outthink.core.errors import BudgetExhausted, OutthinkError, ServerError
 
 COMMANDS = {
     "solve": "Answer a question, thinking as long as the strategy and the budget say.",
+    "chat": "Talk in the terminal, each answer thought about as the strategy and the budget say.",
+    "doctor": "Check this machine, and what models need.",
     "serve": "Serve any OpenAI client: an OpenAI-compatible server that thinks.",
     "map": "Answer a file of questions, one JSON object a line.",
     "sample": "Record samples of many questions as a pool, to be replayed without a model.",
@@ -26,8 +28,8 @@ COMMANDS = {
 }
 
 
-def app(chosen: str | None) -> typer.Typer:
-    """The application with ``chosen`` loaded, and the other commands by name only (all, for completion)."""
+def app(chosen: str | None, everything: bool = False) -> typer.Typer:
+    """The application with ``chosen`` loaded, and the other commands by name only (or ``everything``)."""
     root = typer.Typer(
         name="outthink",
         help="Make language models think longer where it pays.",
@@ -38,7 +40,7 @@ def app(chosen: str | None) -> typer.Typer:
     )
     root.callback()(_options)
     for name, summary in COMMANDS.items():
-        if name == chosen or "_OUTTHINK_COMPLETE" in os.environ:
+        if name == chosen or (chosen is None and everything):
             import_module(f"outthink.cli.{name}").register(root, summary)
         else:
             root.command(name, help=summary)(_elsewhere)
@@ -48,7 +50,8 @@ def app(chosen: str | None) -> typer.Typer:
 def main() -> None:
     """Run the command line and leave with its exit status."""
     arguments = sys.argv[1:]
-    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    typed = (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()[1:]  # for a shell
+    chosen = next((word for word in arguments or typed if not word.startswith("-")), None)
     _prepare_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     try:

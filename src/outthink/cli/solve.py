@@ -14,6 +14,7 @@ import typer
 
 from outthink.answers import kind_of
 from outthink.api import Engine
+from outthink.cli import options
 from outthink.cli.interrupts import interrupts
 from outthink.cli.live import follow, summary
 from outthink.core.candidate import Result
@@ -32,20 +33,18 @@ def register(root: typer.Typer, summary: str) -> None:
 
 def solve(
     question: str = typer.Argument("-", help="The question; - reads standard input."),
-    model: str | None = typer.Option(
-        None, "--model", "-m", help="A catalog name, FILE.gguf, or NAME@http://host:port/v1."
-    ),
-    strategy: str | None = typer.Option(None, "--strategy", "-s", help='For example "self-consistency(n=16)".'),
-    budget: str | None = typer.Option(None, "--budget", "-b", help="For example tokens=4000,seconds=20,calls=16."),
-    answer: str = typer.Option("auto", "--answer", help="The kind of answer: number, choice, boolean, span, text, …"),
+    model: str | None = options.MODEL,
+    strategy: str | None = options.STRATEGY,
+    budget: str | None = options.BUDGET,
+    answer: str = options.ANSWER,
     context: list[Path] = typer.Option([], "--context", help="A text file to put before the question; repeatable."),
-    seed: int | None = typer.Option(None, "--seed", help="Sample i uses seed + i; 0 unless given."),
+    seed: int | None = options.SEED,
     trace: Path | None = typer.Option(None, "--trace", help="Write every event to this file, as JSON lines."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
-    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
-    concurrency: int = typer.Option(64, "--concurrency", help="Calls in flight at one server."),
-    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew."),
-    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+    timeout: float | None = options.TIMEOUT,
+    concurrency: int = options.CONCURRENCY,
+    no_cache: bool = options.NO_CACHE,
+    debug: bool = options.DEBUG,
 ) -> None:
     """Answer a question."""
     del debug  # read at the edge

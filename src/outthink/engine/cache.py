@@ -8,9 +8,11 @@ many processes; a damaged one is set aside and replaced, and no fault of the cac
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,33 @@ class SampleCache:
             warn(f"the sample cache {self.path} is damaged and cannot be moved ({error.strerror}); going on without it")
             return
         warn(f"the sample cache {self.path} was damaged; it is set aside as {aside.name}, and a new one begun")
+
+
+def switched_off() -> bool:
+    """Whether ``OUTTHINK_CACHE`` says off."""
+    return os.environ.get("OUTTHINK_CACHE", "on").lower() in ("off", "0", "false", "no")
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """A cache file as it is: ``fault`` says what is wrong with it, None when it is sound."""
+
+    samples: int
+    bytes: int
+    fault: str | None = None
+
+
+def examine(path: Path) -> Examined | None:
+    """Look at a cache file without changing it; None where there is none."""
+    if not path.exists():
+        return None
+    size = path.stat().st_size
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT)) as file:
+            (sound,) = file.execute("pragma quick_check(1)").fetchone()
+            (samples,) = file.execute("select count(*) from samples").fetchone()
+    except sqlite3.Error as error:
+        return Examined(0, size, str(error))
+    return Examined(samples, size, None if sound == "ok" else str(sound))
 
 
 def _serves(finish: str, tokens: int, limit: int | None) -> bool:

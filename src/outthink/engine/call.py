@@ -14,13 +14,14 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate
-from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Lacks, Overloaded, ServerError, TimedOut
+from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError, TimedOut
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
-from outthink.core.usage import Cost, Role
+from outthink.core.usage import Cost, Role, Usage
 from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
-from outthink.engine.ledger import STREAM_STEP, Hold, Want
+from outthink.engine.ledger import STREAM_STEP, Hold, Want, too_small
+from outthink.engine.pace import Turn
 from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_certainty, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 from outthink.engine.showing import Showing
@@ -139,17 +140,29 @@ class Caller:
             line.model.price,
             STREAM_STEP if streaming and bounded else None,
         )
+        if line.pace is None:
+            return await self._fly(job, want, land, streaming)
+        worst = prompt + job.n * (want.max_tokens or want.floor)
+        async with line.pace.turn(worst) as turn:  # before permit and hold: what waits here locks up neither
+            return await self._fly(job, want, land, streaming, turn)
+
+    async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
+        line = self.line
         permits = line.permits(job.n)  # these very ones are given back: a refusal may change what a call takes
         hold = await self._admit(job, want, permits)
-        flight = Flight(self, job, hold, prompt, land)
+        flight = Flight(self, job, hold, want.prompt, land)
+        if line.pace and turn:
+            line.pace.leave(turn)
         try:
             if streaming:
                 await flight.stream()
             else:
                 await flight.complete()
         finally:
-            flight.close()
+            usage = flight.close()
             line.limiter.release(permits)
+            if line.pace and turn:
+                line.pace.settle(turn, usage.tokens)
         line.limiter.succeeded()
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
@@ -172,31 +185,9 @@ class Caller:
         ledger = self.ledger.tight(want)
         floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
         if ledger.charged == Cost() and not ledger.held.calls:
-            return _too_small(ledger.budget.tokens, ledger.budget.completion_tokens, want, floor)
+            return too_small(ledger.budget, want, floor)
         message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
         return self.limits.end("budget", message) if final else BudgetExhausted(message)
-
-
-def _too_small(tokens: int | None, completion: int | None, want: Want, floor: int) -> BudgetTooSmall:
-    if tokens is not None and tokens < want.prompt + floor:
-        smallest = want.prompt + floor
-        return BudgetTooSmall(
-            f"budget tokens={tokens} does not fit one call: this prompt takes up to {want.prompt} tokens and an "
-            f"answer about {floor}; the smallest that does is tokens={smallest}",
-            smallest,
-        )
-    if completion is not None and completion < floor:
-        return BudgetTooSmall(
-            f"budget completion_tokens={completion} does not fit one answer of about {floor} tokens; "
-            f"the smallest that does is completion_tokens={floor}",
-            floor,
-        )
-    price = want.price
-    smallest_usd = 0.0 if price is None else (want.prompt * price.input + floor * price.output) / 1e6
-    return BudgetTooSmall(
-        f"the budget's usd does not fit one call; the smallest that does is usd={smallest_usd:.2g}",
-        smallest_usd,
-    )
 
 
 def _backoff(attempt: int, retry_after: float | None) -> float:
@@ -310,8 +301,8 @@ class Flight:
             self._hold, 2 * running
         )
 
-    def close(self) -> None:
-        """Settle and record. Never awaits, so that cancellation cannot lose the books."""
+    def close(self) -> Usage:
+        """Settle and record, and say what it cost. Never awaits, so that cancellation cannot lose the books."""
         caller, ending, hold = self._caller, self._ending, self._hold
         model, ledger = caller.line.model, caller.ledger
         ending.seconds = caller.context.log.clock() - self._began
@@ -330,6 +321,7 @@ class Flight:
                 caller.context.log.emit(Overdraft(call=self._call, held=hold.worst, actual=charge))
         self._keep()
         caller.context.log.emit(CallSettled(call=self._call, usage=usage, charged=ledger.charged, held=ledger.held))
+        return usage
 
     def _keep(self) -> None:
         """Put what is whole into the cache; at each choice's end and once more with the bill."""
@@ -354,6 +346,8 @@ class Flight:
         job, model = self._job, self._caller.line.model.name
         choice = gone_on(choice, job.said) if job.ask.continues else apart(choice)
         found = candidate(choice, job.problem, job.index + choice.index, model, tokens)
+        if not job.ask.logprobs:  # asked for to count by only: a vote must not depend on whether they came
+            found = msgspec.structs.replace(found, logprobs=None)
         if job.ask.top_logprobs and found.logprobs is not None:
             found = with_certainty(found, choice.raw_logprobs)
         return found if not job.ask.continues else as_continued(found, job.parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,16 +18,20 @@ from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
 from outthink.engine.limiter import Limiter
 from outthink.engine.log import EventLog
+from outthink.engine.pace import Pace
 
 
 class Line:
     """One model with its limiter, shared by every run of an engine.
 
-    ``margin``: tokens added to a prompt's bound for good, after a server billed more than the bound.
+    ``margin``: tokens added to a prompt's bound for good, after a server billed more than the bound. ``refuses``:
+    parameters that its configuration says it does not take. ``pace``: its requests and tokens a minute.
     """
 
-    def __init__(self, model: Model, concurrency: int) -> None:
-        self.model = model
+    def __init__(
+        self, model: Model, concurrency: int, *, pace: Pace | None = None, refuses: Collection[str] = ()
+    ) -> None:
+        self.model, self.pace, self.refuses = model, pace, refuses
         self.limiter = Limiter(model.slots or concurrency)
         self.margin = 0
 
@@ -96,6 +100,15 @@ class RunContext:
         if message not in self._warned:
             self._warned.add(message)
             self.log.emit(Warned(message=message))
+
+    def accepted(self, line: Line, ask: Ask) -> Ask:
+        """An ask without the parameters that the line is known to refuse, each of which is said once."""
+        own = {"seed": ask.seed, "logprobs": ask.logprobs or None, "max_tokens": ask.max_tokens}
+        asked = {name for name, value in own.items() if value is not None} | ask.params.keys()
+        for name in sorted(asked & set(line.refuses)):
+            self.warn(f"{line.model.name} is configured to refuse {name}; asking without it")
+        params = {name: value for name, value in ask.params.items() if name not in line.refuses}
+        return msgspec.structs.replace(ask, params=params)
 
     def prompt_id(self, messages: tuple[Message, ...]) -> int:
         """The number of this prompt in this run; on record at its first use."""

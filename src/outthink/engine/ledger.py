@@ -12,6 +12,7 @@ import math
 import anyio
 import msgspec
 
+from outthink.core.errors import BudgetTooSmall
 from outthink.core.usage import Budget, Cost, Role, Usage
 from outthink.core.wire import Bill, Price
 
@@ -199,6 +200,30 @@ def fit(want: Want, room: float) -> tuple[int, int | None] | None:
         return min(want.n, int(room // want.max_tokens)), want.max_tokens
     floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
     return (1, int(room)) if room >= floor else None
+
+
+def too_small(budget: Budget, want: Want, floor: int) -> BudgetTooSmall:
+    """The error for a budget that cannot fit one call, with the smallest that would."""
+    tokens, completion = budget.tokens, budget.completion_tokens
+    if tokens is not None and tokens < want.prompt + floor:
+        smallest = want.prompt + floor
+        return BudgetTooSmall(
+            f"budget tokens={tokens} does not fit one call: this prompt takes up to {want.prompt} tokens and an "
+            f"answer about {floor}; the smallest that does is tokens={smallest}",
+            smallest,
+        )
+    if completion is not None and completion < floor:
+        return BudgetTooSmall(
+            f"budget completion_tokens={completion} does not fit one answer of about {floor} tokens; "
+            f"the smallest that does is completion_tokens={floor}",
+            floor,
+        )
+    price = want.price
+    smallest_usd = 0.0 if price is None else (want.prompt * price.input + floor * price.output) / 1e6
+    return BudgetTooSmall(
+        f"the budget's usd does not fit one call; the smallest that does is usd={smallest_usd:.2g}",
+        smallest_usd,
+    )
 
 
 def _cost(prompt: int, completion: int, price: Price | None, calls: int = 1) -> Cost:

@@ -51,7 +51,7 @@ class EngineRun:
         model: str | None = None,
         final: bool = False,
     ) -> Candidate:
-        return await self._one(self._caller(model), self._job(problem, params, index, 1, final))
+        return await self._one(self._caller(model), self._job(problem, params, index, 1, model, final))
 
     async def continue_(
         self,
@@ -64,7 +64,7 @@ class EngineRun:
         model: str | None = None,
     ) -> Candidate:
         begun = msgspec.structs.replace(problem, messages=(*problem.messages, {"role": "assistant", "content": said}))
-        job = self._job(begun, params, index if parent is None else parent.index, 1)
+        job = self._job(begun, params, index if parent is None else parent.index, 1, model)
         ask = msgspec.structs.replace(job.ask, continues=True, max_tokens=params.max_tokens)
         job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
         return await self._one(self._caller(model), job)
@@ -94,7 +94,7 @@ class EngineRun:
         model: str | None = None,
         final: bool = False,
     ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n, final), width)
+        return open_fan(self._caller(model), self._job(problem, params, first, n, model, final), width)
 
     @asynccontextmanager
     async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
@@ -145,7 +145,9 @@ class EngineRun:
     def _caller(self, model: str | None) -> Caller:
         return Caller(self._context, self._limits, self._line(model), self._role)
 
-    def _job(self, problem: Problem, params: SamplingParams, index: int, n: int, final: bool = False) -> Job:
+    def _job(
+        self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None, final: bool = False
+    ) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
         merged.update((name, value) for name, value in given.items() if name not in _OWN)
@@ -163,6 +165,8 @@ class EngineRun:
             thinking=params.thinking,
             params=merged,
         )
+        line = self._line(model)
+        ask = self._context.accepted(line, ask) if line.refuses else ask
         return Job(ask, problem, index, n, live=final and self._context.live)
 
 

@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,6 +31,8 @@ import msgspec
 from outthink.core.errors import InputError
 from outthink.core.wire import Feature, Price
 from outthink.models.paths import config_file
+
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
 class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +56,10 @@ class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None
         return Price(self.price_in, self.price_out, self.price_cached)
 
+    @property
+    def paced(self) -> bool:
+        return self.rpm is not None or self.tpm is not None
+
     def lacks(self) -> set[Feature]:
         """The features among ``refuses``."""
         return {feature for feature in get_args(Feature) if feature in self.refuses}
@@ -72,7 +79,7 @@ def load_config(path: Path | None = None) -> Config:
     path = path or config_file()
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Config()
     except OSError as error:
         raise InputError(
@@ -100,3 +107,22 @@ def _check(path: Path, name: str, alias: Alias) -> None:
         raise refuse("prices are 0 or more, in US dollars per million tokens")
     if any(value is not None and value <= 0 for value in (alias.rpm, alias.tpm, alias.context, alias.parameters)):
         raise refuse("rpm, tpm, context and parameters are above 0")
+    if alias.rpm is not None and alias.rpm < 1:
+        raise refuse("rpm is 1 or more")
+    if any(not _HEADER.fullmatch(name) or not value.isprintable() for name, value in alias.headers.items()):
+        raise refuse("headers are names of letters, digits and hyphens, with texts on one line")
+
+
+def price_remedy(config: Config, text: str) -> str:
+    """What to write into the configuration so that the model of this text has a price."""
+    prices = "price_in = DOLLARS and price_out = DOLLARS (a million tokens)"
+    if text in config.models:
+        return f"add {prices} to [models.{_toml_key(text)}] in {config_file()}"
+    name, _, url = text.partition("@")
+    if not url:
+        return "limit tokens instead (for example tokens=4000)"
+    return f'add [models.{_toml_key(name)}], endpoint = "{url}", {prices} to {config_file()}, and name the model {name}'
+
+
+def _toml_key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else f'"{name}"'

@@ -69,7 +69,8 @@ class FakeServer:
     """``dialect``: ``openai`` (begins a new turn after an assistant message), ``llamacpp`` (usage of one choice only in
     plain replies, ``timings``, ``n`` up to ``slots``, repeats the beginning it goes on from), ``vllm`` and ``sglang``
     (go on when told to) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that
-    names them. ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``."""
+    names them. ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``. ``models``:
+    what it lists."""
 
     script: Script = field(default_factory=Script)
     faults: Faults = field(default_factory=Faults)
@@ -81,6 +82,7 @@ class FakeServer:
     context: int | None = None
     slots: int = 8
     counts: bool = True
+    models: tuple[str, ...] = ("fake",)
     billed: list[Billed] = field(default_factory=list[Billed])
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     in_flight: int = 0
@@ -116,8 +118,8 @@ class FakeServer:
 
     async def _models(self, request: web.Request) -> web.Response:
         owner = {"llamacpp": "llamacpp", "ollama": "library", "vllm": "vllm", "sglang": "sglang"}
-        own = {"id": "fake", "object": "model", "owned_by": owner.get(self.dialect, "system")}
-        return _json({"object": "list", "data": [own]})
+        common = {"object": "model", "owned_by": owner.get(self.dialect, "system")}
+        return _json({"object": "list", "data": [{"id": name, **common} for name in self.models]})
 
     async def _count(self, request: web.Request) -> web.Response:
         if not self.counts:

@@ -22,6 +22,7 @@ from outthink.core.errors import BadReply, BadSpec, InputError, TimedOut, Unreac
 from outthink.core.problem import Message, text_of
 from outthink.core.wire import Ask, Delta, Feature, Price, Reply
 from outthink.models import refusals, replies
+from outthink.models.config import Alias
 from outthink.models.dialects import Dialect, read_models, thinking_cap
 
 _encode = msgspec.json.Encoder().encode
@@ -71,9 +72,9 @@ class HttpModel:
         self.timeouts = timeouts
         self._unix = unix
         self.key_variable, self._key = key_variable, key
-        self._headers = {"Content-Type": "application/json"}
+        self.headers = {"Content-Type": "application/json"}
         if key:
-            self._headers["Authorization"] = f"Bearer {key}"
+            self.headers["Authorization"] = f"Bearer {key}"
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(self, ask: Ask) -> Reply:
@@ -107,6 +108,12 @@ class HttpModel:
                     return count
         self.lacks.add("count")
         return None
+
+    async def names(self) -> tuple[str, ...] | None:
+        """The models that the server lists, None where it lists none. Raises `ServerError`."""
+        async with self._open(_checked(self.base_url) / "models", None, check=False) as response:
+            data = await self._read(response)
+            return read_models(data, self.name).models or None if response.status == 200 else None
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -196,7 +203,7 @@ class HttpModel:
         data = None if body is None else _encode(body)
         for again in (True, False):
             try:
-                return await session.request(method, url, data=data, headers=self._headers, allow_redirects=False)
+                return await session.request(method, url, data=data, headers=self.headers, allow_redirects=False)
             except aiohttp.ClientOSError as error:
                 unsent = isinstance(error.__cause__, aiohttp.ClientConnectionResetError)
                 if not (unsent and again):
@@ -287,27 +294,46 @@ def _host(url: str) -> str | None:
         return None
 
 
-def key_for(base_url: str) -> tuple[str | None, str]:
+def key_for(base_url: str, variable: str = "") -> tuple[str | None, str]:
     """The key for a server, and its variable: ``OUTTHINK_API_KEY``, or the vendor's own at its own host only.
 
-    Raises `InputError` for a key that cannot be sent.
+    ``variable``: the one that the configuration names for it. Raises `InputError` when that one holds no key, and for
+    a key that cannot be sent.
     """
     vendors = _host(base_url) in ("api.openai.com", _host(os.environ.get("OPENAI_BASE_URL", "")))
     given = os.environ.get("OUTTHINK_API_KEY", "").strip()
-    name = "OPENAI_API_KEY" if vendors and not given else "OUTTHINK_API_KEY"
+    name = variable or ("OPENAI_API_KEY" if vendors and not given else "OUTTHINK_API_KEY")
     key = os.environ.get(name, "").strip()
+    if variable and not key:
+        raise InputError(
+            f"the variable {name}, which the configuration names for {base_url}, holds no key; run: export {name}=KEY"
+        )
     if not (key.isascii() and key.isprintable()):
         raise InputError(f"{name} holds characters that no key has; set it anew, without line breaks")
     return key or None, name
 
 
-async def open_http(text: str, *, timeout: float | None = None, **_options: object) -> HttpModel:
-    """Open ``NAME@http://host:port/v1``. ``timeout``: seconds to wait for the first byte of a reply."""
+async def open_http(
+    text: str, *, timeout: float | None = None, alias: Alias | None = None, **_options: object
+) -> HttpModel:
+    """Open ``NAME@http://host:port/v1``. ``timeout``: seconds to wait for the first byte of a reply.
+
+    ``alias``: what the configuration says of this endpoint.
+    """
     named = _NAMED.fullmatch(text)
     if named is None or not text.isprintable():
         raise BadSpec(f"model {text!r} does not name a server; write NAME@http://host:port/v1", text, 1)
     name, base_url = named.groups()
     _checked(base_url)
-    key, variable = key_for(base_url)
+    key, variable = key_for(base_url, "" if alias is None else alias.key_env)
     limits = Timeouts() if timeout is None else Timeouts(first_byte=timeout, between=min(60.0, timeout))
-    return HttpModel(name, base_url, key=key, key_variable=variable, timeouts=limits)
+    model = HttpModel(name, base_url, key=key, key_variable=variable, timeouts=limits)
+    return model if alias is None else _configured(model, alias)
+
+
+def _configured(model: HttpModel, alias: Alias) -> HttpModel:
+    """The model with what the configuration says of its endpoint."""
+    model.price, model.context, model.parameters = alias.price(), alias.context, alias.parameters
+    model.lacks |= alias.lacks()
+    model.headers.update(alias.headers)
+    return model
