@@ -183,7 +183,8 @@ def examine(path: Path) -> Examined | None:
     """Look at a cache file without changing it; None where there is none."""
     if not path.exists():
         return None
-    size = path.stat().st_size
+    parts = [path, path.with_name(path.name + "-wal")]
+    size = sum(part.stat().st_size for part in parts if part.exists())
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT)) as file:
             (sound,) = file.execute("pragma quick_check(1)").fetchone()
