@@ -4,8 +4,8 @@
 
 One prompt (the built-in one for a word problem), 16 samples, on one loaded engine, in turn within a run: through a
 run's own waves, as raw requests for eight choices, and as 16 separate requests side by side. Prints new tokens a
-second, the ratios that are the claim, and how many of eight samples come out the same, by seed, when asked for in ones, twos,
-fours and eights. A quiet machine: nothing else may run.
+second, the ratios that are the claim, and how many of eight samples come out the same, by seed, when asked for in
+ones, twos, fours and eights. A quiet machine: nothing else may run.
 """
 
 from __future__ import annotations
