@@ -15,11 +15,11 @@ import msgspec
 
 from outthink.answers import Votes, resolved
 from outthink.core.candidate import Candidate, Result, Score, StopReason
-from outthink.core.errors import BadSpec
 from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
+from outthink.strategies.ranges import MOST, in_range
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, chosen, elected, single, with_kind
 
@@ -36,11 +36,7 @@ class BestOfN:
     paper: ClassVar[str] = "arXiv:2110.14168"
 
     def __post_init__(self) -> None:
-        for name, value in (("n", self.n), ("width", self.width)):
-            if not 1 <= value <= 4096:
-                raise BadSpec(f"best-of-n: {name} takes 1 to 4096, not {value}")
-        if not 0 <= self.temperature <= 2:
-            raise BadSpec(f"best-of-n: temperature takes 0 to 2, not {self.temperature}")
+        in_range("best-of-n", n=(self.n, 1, MOST), width=(self.width, 1, MOST), temperature=(self.temperature, 0, 2))
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)

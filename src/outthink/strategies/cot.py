@@ -14,10 +14,10 @@ from typing import ClassVar
 import msgspec
 
 from outthink.core.candidate import Result
-from outthink.core.errors import BadSpec
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.prompts import SHOTS, few_shot, zero_shot
+from outthink.strategies.ranges import in_range
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, single, with_kind
 
@@ -61,10 +61,7 @@ class ChainOfThought:
     paper: ClassVar[str] = "arXiv:2201.11903"
 
     def __post_init__(self) -> None:
-        if self.shots is not None and not 0 <= self.shots <= SHOTS:
-            raise BadSpec(f"cot: shots takes 0 to {SHOTS}, not {self.shots}")
-        if not 0 <= self.temperature <= 2:
-            raise BadSpec(f"cot: temperature takes 0 to 2, not {self.temperature}")
+        in_range("cot", shots=(self.shots or 0, 0, SHOTS), temperature=(self.temperature, 0, 2))
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)

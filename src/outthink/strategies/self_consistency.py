@@ -12,11 +12,11 @@ import msgspec
 
 from outthink.answers import Votes, resolved
 from outthink.core.candidate import Candidate, Result, StopReason
-from outthink.core.errors import BadSpec
 from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
+from outthink.strategies.ranges import MOST, in_range
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, elected, single, with_kind
 
@@ -31,11 +31,9 @@ class SelfConsistency:
     paper: ClassVar[str] = "arXiv:2203.11171"
 
     def __post_init__(self) -> None:
-        for name, value in (("n", self.n), ("width", self.width)):
-            if not 1 <= value <= 4096:
-                raise BadSpec(f"self-consistency: {name} takes 1 to 4096, not {value}")
-        if not 0 <= self.temperature <= 2:
-            raise BadSpec(f"self-consistency: temperature takes 0 to 2, not {self.temperature}")
+        in_range(
+            "self-consistency", n=(self.n, 1, MOST), width=(self.width, 1, MOST), temperature=(self.temperature, 0, 2)
+        )
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem, wanted = with_kind(problem), asked_for(problem, most=self.n)

@@ -19,13 +19,14 @@ from typing import ClassVar
 import msgspec
 
 from outthink.core.candidate import Candidate, Result
-from outthink.core.errors import BadSpec, BudgetExhausted
+from outthink.core.errors import BudgetExhausted
 from outthink.core.events import Warned
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.core.usage import Budget
 from outthink.strategies.cot import CHAIN_TOKENS
 from outthink.strategies.prompts import instructed
+from outthink.strategies.ranges import in_range
 from outthink.strategies.rescue import CUE
 from outthink.strategies.results import asked_for, single, with_kind
 from outthink.strategies.thoughts import CLOSE, OPEN, shown
@@ -49,15 +50,13 @@ class Think:
     paper: ClassVar[str] = "arXiv:2501.19393"
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1 or not 0 <= self.min_tokens <= self.max_tokens:
-            raise BadSpec(
-                f"think: min_tokens and max_tokens take 0 <= min <= max, max at least 1, not {self.min_tokens} and "
-                f"{self.max_tokens}"
-            )
-        if not 0 <= self.waits <= 100:
-            raise BadSpec(f"think: waits takes 0 to 100, not {self.waits}")
-        if not 0 <= self.temperature <= 2:
-            raise BadSpec(f"think: temperature takes 0 to 2, not {self.temperature}")
+        in_range(
+            "think",
+            max_tokens=(self.max_tokens, 1, 10**9),
+            min_tokens=(self.min_tokens, 0, self.max_tokens),
+            waits=(self.waits, 0, 100),
+            temperature=(self.temperature, 0, 2),
+        )
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
