@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export OUTTHINK_MODEL_SOURCES ?= $(CURDIR)/model-sources.toml
-QUESTION := A shop sells pens at 3 for $$2. How much do 18 pens cost, in dollars?
+QUESTION := A cinema sold 45 tickets at 8 dollars and 30 tickets at 5 dollars. How many dollars did it take in?
 
 .PHONY: try test lint docs bench
 

@@ -144,3 +144,12 @@ def test_the_prompts_fingerprint_is_the_same_for_every_question_and_differs_by_t
     assert asked("Why 7?") == asked('What is "x"\n?')
     assert asked("Why 7?") != asked("Why 7?", " Think.")
     assert msgspec.json.encode("x") == b'"x"'
+
+
+async def test_a_chain_that_was_cut_stays_cut_since_a_pool_cannot_go_on(tmp_path):
+    said = [sample("so it goes on", 400, finish="length"), *[sample("The answer is 49.", 5)] * 2]
+    row = {"id": "w", "question": QUESTION, "prompt_tokens": 9, "samples": said}
+    result = await solve(write(tmp_path / "p.jsonl", row), "self-consistency(n=3)")
+    assert result.votes == {"49": 2}
+    assert result.usage.tokens == 9 + 410
+    assert result.usage.unsettled_calls == 0

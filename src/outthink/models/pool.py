@@ -18,7 +18,7 @@ import anyio.to_thread
 import msgspec
 
 from outthink.core.candidate import Finish, LogprobSummary
-from outthink.core.errors import BadSpec, InputError, Unsupported
+from outthink.core.errors import BadSpec, InputError, Refused, Unsupported
 from outthink.core.problem import Message, text_of
 from outthink.core.wire import Ask, Bill, Choice, Delta, Feature, Price, Reply
 
@@ -159,6 +159,10 @@ class PoolModel:
         self._known: dict[str, PoolRow] = {}
 
     async def complete(self, ask: Ask) -> Reply:
+        if ask.continues:  # costs nothing: there is no one to ask
+            refused = Refused(f"the pool {self.path} cannot go on from a beginning", 501)
+            refused.sent = False
+            raise refused
         row = self._row(ask)
         if self.checked:
             self._check(ask, row)
