@@ -27,7 +27,7 @@ async def outthink_turn(url: str) -> int:
     import outthink
 
     calls = 0
-    async with outthink.Engine(f"fake@{url}", concurrency=IN_FLIGHT) as engine:
+    async with outthink.Engine(f"fake@{url}", concurrency=IN_FLIGHT, cache=False) as engine:
 
         async def one(problem: str) -> None:
             nonlocal calls
