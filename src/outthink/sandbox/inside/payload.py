@@ -130,7 +130,7 @@ def _restored(data: Any, depth: int) -> Any:
         raise ValueError("not data")
     try:
         return _READERS[kind](_restored(held, depth + 1))
-    except (TypeError, ArithmeticError) as error:  # Decimal's errors are arithmetic
+    except (TypeError, LookupError, ValueError, ArithmeticError) as error:  # Decimal's errors are arithmetic
         raise ValueError("not data") from error
 
 

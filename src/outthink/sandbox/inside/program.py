@@ -22,6 +22,8 @@ from typing import Any, TextIO, TypeVar
 from outthink.sandbox.inside import payload
 
 T = TypeVar("T")
+_LEFT = ("SystemExit", "SystemExit: None", "SystemExit: 0")
+"""A program's exits that are no errors."""
 _SHOWN, _TRACE = 300, 4000
 """Characters of a value or message, and of a traceback, that are told."""
 
@@ -37,7 +39,7 @@ def work(asked: TextIO, channel: TextIO) -> None:
     sys.modules[job["name"]] = module
     for text, name in ((job["setup"], "<setup>"), (job["code"], "<program>")):
         error = _executed(text, name, module.__dict__)
-        if error is not None:
+        if error is not None and not (job["do"] == "run" and error["message"] in _LEFT):
             _tell(channel, {"error": error})
             return
     if job["do"] == "run":
