@@ -1,6 +1,6 @@
 """The sandbox on programs with known verdicts, and its speed.
 
-    python benchmarks/sandbox.py DATA.jsonl [--small 1000] [--level namespaces]
+    python benchmarks/sandbox.py DATA.jsonl [--small 1000] [--level namespaces] [--quick]
 
 ``DATA.jsonl``: rows with ``answer`` (a reference program), ``tests`` (assert statements), and ``test_imports``. Every
 reference must pass; every reference with its answers spoiled (each test held against a program that returns a fresh
@@ -61,7 +61,7 @@ async def speed(sandbox: Sandbox, count: int) -> None:
 
 async def main(options: argparse.Namespace) -> None:
     rows = [json.loads(line) for line in Path(options.data).read_text().splitlines()]
-    async with Sandbox(level=options.level) as sandbox:
+    async with Sandbox(level=options.level, quick=options.quick) as sandbox:
         await references(sandbox, rows)
         await spoiled(sandbox, rows)
         await speed(sandbox, options.small)
@@ -72,4 +72,5 @@ if __name__ == "__main__":
     parser.add_argument("data")
     parser.add_argument("--small", type=int, default=1000)
     parser.add_argument("--level", default=None, choices=["landlock", "namespaces"])
+    parser.add_argument("--quick", action="store_true", help="try the restricted interpreter first")
     asyncio.run(main(parser.parse_args()))

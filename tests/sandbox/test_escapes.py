@@ -4,6 +4,7 @@ import os
 import socket
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
@@ -94,3 +95,15 @@ def test_nothing_passes_itself(name, level):
 def test_the_same_tests_pass_for_a_program_that_solves_them(level):
     answers = {2: "GOLD-7531", 3: [3, 1], 4: ["u", "v"], 5: 17.25, 6: True, 7: [8, 9]}
     assert anyio.run(_check, level, f"def f(x): return {answers}[x]").passed
+
+
+@pytest.mark.skipif(find_spec("pydantic_monty") is None, reason="the extra `sandbox` is not installed")
+@pytest.mark.parametrize("name", PASS)
+def test_nothing_passes_itself_where_the_restricted_interpreter_is_tried_first(name):
+    async def check() -> Verdict:
+        async with Sandbox(limits=BOUNDS, quick=True) as sandbox:
+            return await sandbox.check(PASS[name], TESTS)
+
+    verdict = anyio.run(check)
+    assert [tested.passed for tested in verdict.tests] == [False] * len(TESTS), verdict
+    assert verdict.level != "interpreter"  # what it does not pass is run again behind the fences

@@ -262,3 +262,29 @@ def test_a_subclass_arrives_as_its_builtin_type_and_an_object_as_nothing_much():
 def test_what_is_no_data_is_refused(forged):
     with pytest.raises(ValueError, match="not data"):
         payload.loads(json.loads(forged))
+
+
+@pytest.mark.skipif(not capabilities()[0].offered, reason="the extra `sandbox` is not installed")
+@pytest.mark.parametrize(
+    ("code", "fits"),
+    [
+        ("def f(x): return [x, {'a': (x, 1.5, -2j)}]", True),
+        ("import heapq\ndef f(x): return [x, {'a': (x, 1.5, -2j)}]", False),
+        ("class A: pass\ndef f(x): return [x, {'a': (x, 1.5, -2j)}]", False),
+        ("def repr(x): return '3'\ndef f(x): return [x, {'a': (x, 1.5, -2j)}]", False),
+        ("import math\ndef f(x): return [int(math.sqrt(x)), {'a': (x, 1.5, -2j)}]", True),
+        ("def f(x): return iter([x, {'a': (x, 1.5, -2j)}])", False),
+    ],
+)
+def test_a_quick_sandbox_goes_on_to_the_fences_where_a_program_does_not_fit(code, fits):
+    async def inner():
+        async with Sandbox(quick=True) as sandbox:
+            right = await sandbox.check(code, ["assert f(1) == [1, {'a': (1, 1.5, -2j)}]"])
+            wrong = await sandbox.check(code, ["assert f(1) == [2, {'a': (1, 1.5, -2j)}]"])
+            return right, wrong
+
+    right, wrong = anyio.run(inner)
+    assert right.passed == ("iter" not in code)
+    assert (right.level == "interpreter") == fits
+    assert not wrong.passed
+    assert wrong.level != "interpreter"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from outthink.core.errors import InputError
-from outthink.sandbox import warm
 from outthink.sandbox.outcome import Level
+from outthink.sandbox.warm import start
 
 _FENCES: tuple[Level, ...] = ("landlock", "namespaces")
 
@@ -27,7 +27,7 @@ def capabilities() -> list[Capability]:
     offered = [Capability("interpreter", found, "" if found else "pip install 'outthink[sandbox]'")]
     for level in _FENCES:
         try:
-            warm.start([level]).close()
+            start([level]).close()
         except InputError as error:
             offered.append(Capability(level, False, str(error)))
         else:

@@ -12,9 +12,10 @@ import msgspec
 from anyio import to_thread
 
 from outthink.core.errors import InputError
-from outthink.sandbox import warm
 from outthink.sandbox.asserts import Call, Test, taken_apart
 from outthink.sandbox.outcome import Ended, Failure, Level, Limits, Outcome, Tested, Verdict
+from outthink.sandbox.restricted import Restricted
+from outthink.sandbox.warm import Channel, Lost, Ran, Talk, Warm, run_in, start
 
 _COMPARING = Limits(seconds=10.0)
 _TRIES = 2
@@ -51,7 +52,7 @@ class Sandbox:
     ``limits`` hold for each program unless a call gives its own; at most ``concurrency`` run at a time (None: one a
     processor). ``level``: this one and no other (None: the best there is). Raises `InputError` on entering where this
     machine cannot hold untrusted code, unless ``unsafe``: then it runs with limits only, and every outcome says
-    ``none`` for its level.
+    ``none`` for its level. ``quick``: `check` tries a restricted interpreter first, and believes it where all passes.
     """
 
     def __init__(
@@ -59,19 +60,23 @@ class Sandbox:
         *,
         limits: Limits | None = None,
         level: Level | None = None,
+        quick: bool = False,
         unsafe: bool = False,
         concurrency: int | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._levels: list[Level] = [level] if level else ["namespaces", "landlock", *(["none"] if unsafe else [])]
         self._slots = concurrency or os.cpu_count() or 1
+        self._restricted = Restricted(self._slots) if quick else None
         self._limiter: anyio.CapacityLimiter | None = None
         self._starting = anyio.Lock()
-        self._warm: warm.Warm | None = None
+        self._warm: Warm | None = None
         self._level: Level = "none"
 
     async def __aenter__(self) -> Sandbox:
         self._limiter = anyio.CapacityLimiter(self._slots)
+        if self._restricted is not None:
+            await self._restricted.__aenter__()
         await self._started(None)
         return self
 
@@ -80,12 +85,15 @@ class Sandbox:
             parent, self._warm = self._warm, None
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(parent.close)
+        if self._restricted is not None:
+            with anyio.CancelScope(shield=True):
+                await self._restricted.__aexit__()
 
     async def run(self, code: str, stdin: str = "", limits: Limits | None = None) -> Outcome:
         """Run a program as ``__main__`` and return what it printed and how it ended; its errors are not raised."""
         job = {"do": "run", "name": "__main__", "setup": "", "code": code}
 
-        async def talk(channel: warm.Channel) -> None:
+        async def talk(channel: Channel) -> None:
             await channel.send(job)
             await channel.line()
 
@@ -102,10 +110,13 @@ class Sandbox:
         `InputError` for tests that cannot be taken apart.
         """
         ready = taken_apart(tests, setup)
+        bounds = limits or self._limits
+        if self._restricted is not None and (verdict := await self._quickly(code, ready, setup, bounds)) is not None:
+            return verdict
         calls = [(secrets.token_hex(8), call) for test in ready for call in test.calls]
         job = {"do": "call", "name": "program", "setup": setup, "code": code}
 
-        async def talk(channel: warm.Channel) -> None:
+        async def talk(channel: Channel) -> None:
             await channel.send(job)
             said = _read(await channel.line())
             if said is None or not said.ran:
@@ -114,13 +125,25 @@ class Sandbox:
             for _ in calls:
                 await channel.line()
 
-        ran = await self._ran(limits or self._limits, stdin, talk)
+        ran = await self._ran(bounds, stdin, talk)
         said = [_read(line) for line in ran.lines]
         outcome = _outcome(ran, self._level, said, len(calls) + 1)
         values = {
             call: one for (key, call), one in zip(calls, said[1:], strict=False) if one is not None and one.key == key
         }
         return Verdict(tuple(await self._judged(ready, values, setup, outcome)), self._level, outcome)
+
+    async def _quickly(self, code: str, tests: Sequence[Test], setup: str, limits: Limits) -> Verdict | None:
+        """The verdict of the restricted interpreter where the program fits it and passes; None: ask the fences."""
+        assert self._restricted is not None
+        calls = [call for test in tests for call in test.calls]
+        values = await self._restricted.values(setup, code, calls, limits)
+        if values is None:
+            return None
+        said = {call: _Said(value=value) for call, value in zip(calls, values, strict=True)}
+        outcome = Outcome("ok", "interpreter")
+        verdict = Verdict(tuple(await self._judged(tests, said, setup, outcome)), "interpreter", outcome)
+        return verdict if verdict.passed else None
 
     async def _judged(
         self, tests: Sequence[Test], values: dict[Call, _Said], setup: str, outcome: Outcome
@@ -138,7 +161,7 @@ class Sandbox:
     async def _compare(self, job: dict[str, Any]) -> list[_Comparison]:
         """Compare in a process that no program has touched; what that cannot do in time has failed."""
 
-        async def talk(channel: warm.Channel) -> None:
+        async def talk(channel: Channel) -> None:
             await channel.send(job)
             await channel.line()
 
@@ -151,17 +174,17 @@ class Sandbox:
             return [_Comparison(False, "the values could not be compared in time")] * len(job["tests"])
         return compared
 
-    async def _ran(self, limits: Limits, stdin: str, talk: warm.Talk) -> warm.Ran:
+    async def _ran(self, limits: Limits, stdin: str, talk: Talk) -> Ran:
         """One process, once more with a new parent where that was lost."""
         if self._limiter is None:
             raise InputError("enter the sandbox first: async with Sandbox() as sandbox")
         async with self._limiter:
-            lost: warm.Warm | None = None
+            lost: Warm | None = None
             for _ in range(_TRIES):
                 parent = await self._started(lost)
                 try:
-                    ran = await warm.run(parent, limits, stdin, talk)
-                except warm.Lost:
+                    ran = await run_in(parent, limits, stdin, talk)
+                except Lost:
                     lost = parent
                     continue
                 refused = ran.report.message if ran.report.cause == "refused" else _refusal(ran.lines)
@@ -170,14 +193,14 @@ class Sandbox:
                 return ran
         raise InputError("the sandbox's process was lost twice: is this machine out of memory?")
 
-    async def _started(self, lost: warm.Warm | None) -> warm.Warm:
+    async def _started(self, lost: Warm | None) -> Warm:
         """The warm parent, started anew where it is ``lost``."""
         async with self._starting:
             if self._warm is lost:
                 if lost is not None:
                     await to_thread.run_sync(lost.close)
                     self._warm = None
-                self._warm = await to_thread.run_sync(warm.start, self._levels)
+                self._warm = await to_thread.run_sync(start, self._levels)
                 self._level = self._warm.level
             assert self._warm is not None
             return self._warm
@@ -196,7 +219,7 @@ def _refusal(lines: list[bytes]) -> str:
     return said.refused if said is not None else ""
 
 
-def _outcome(ran: warm.Ran, level: Level, said: list[_Said | None], expected: int = 1) -> Outcome:
+def _outcome(ran: Ran, level: Level, said: list[_Said | None], expected: int = 1) -> Outcome:
     ended, reason = _ended(ran, said, expected)
     error = next((one.error for one in said if one is not None and one.error is not None), None)
     if ended == "error" and error is not None:
@@ -207,7 +230,7 @@ def _outcome(ran: warm.Ran, level: Level, said: list[_Said | None], expected: in
     return Outcome(ended, level, text[0], text[1], error, reason, report.seconds, report.cpu, report.memory)
 
 
-def _ended(ran: warm.Ran, said: list[_Said | None], expected: int) -> tuple[Ended, str]:
+def _ended(ran: Ran, said: list[_Said | None], expected: int) -> tuple[Ended, str]:
     cause, code = ran.report.cause, ran.report.code
     if ran.flooded:
         return "output", "it wrote more than it may"

@@ -121,14 +121,12 @@ def _started(level: Level) -> tuple[Warm | None, str]:
             start_new_session=True,
         )
     warm = Warm(process, ours, base, level)
-    try:
+    with contextlib.ExitStack() as failing:
+        failing.callback(warm.close)
         greeting = _greeting(ours)
-    except BaseException:
-        warm.close()
-        raise
-    if greeting.level != level:
-        warm.close()
-        return None, greeting.why
+        if greeting.level != level:
+            return None, greeting.why
+        failing.pop_all()
     ours.setblocking(False)
     return warm, ""
 
@@ -144,7 +142,7 @@ def _greeting(control: socket.socket) -> Greeting:
 Talk = Callable[["Channel"], Awaitable[None]]
 
 
-async def run(warm: Warm, limits: Limits, stdin: str, talk: Talk) -> Ran:
+async def run_in(warm: Warm, limits: Limits, stdin: str, talk: Talk) -> Ran:
     """Fork a program and hold the conversation ``talk`` with it. Raises `Lost`; cancelling kills the program."""
     with contextlib.ExitStack() as stack:
         pairs = [stack.enter_context(_pair()) for _ in range(4)]

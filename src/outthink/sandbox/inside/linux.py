@@ -30,6 +30,8 @@ NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = (
 )
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
 
+_MNT_DETACH = 2
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -94,6 +96,11 @@ def mount(kind: str, target: str, options: str = "") -> None:
     """A new file system of a kind (``tmpfs``, ``proc``) on a folder."""
     flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     _done(_libc.mount(kind.encode(), target.encode(), kind.encode(), flags, options.encode()))
+
+
+def unmount(target: str) -> None:
+    """Take the topmost file system off a folder, whoever still uses it."""
+    _done(_libc.umount2(target.encode(), _MNT_DETACH))
 
 
 def private_mounts() -> None:

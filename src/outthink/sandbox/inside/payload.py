@@ -11,6 +11,7 @@ nothing but itself. An iterator arrives as an iterator over its items.
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -130,7 +131,7 @@ def _restored(data: Any, depth: int) -> Any:
         raise ValueError("not data")
     try:
         return _READERS[kind](_restored(held, depth + 1))
-    except (TypeError, LookupError, ValueError, ArithmeticError) as error:  # Decimal's errors are arithmetic
+    except (TypeError, LookupError, ValueError, ArithmeticError, SyntaxError) as error:  # Decimal's are arithmetic
         raise ValueError("not data") from error
 
 
@@ -148,4 +149,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "fraction": lambda held: Fraction(int(held[0], 16), int(held[1], 16)),
     "range": lambda held: range(*held),
     "iterator": iter,
+    "literal": ast.literal_eval,
 }

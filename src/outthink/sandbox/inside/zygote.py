@@ -89,6 +89,12 @@ class Zygote:
         for running in list(self.running.values()):
             running.watched.kill("closed")
             self._reap(running, os.WEXITED)
+        for slot in self.free if self.fences.level == "namespaces" else ():
+            with contextlib.suppress(OSError):
+                linux.unmount(slot.folder)
+        with contextlib.suppress(OSError):  # where the caller is gone, nobody else does
+            empty(self.base)
+            os.rmdir(self.base)
 
     def _accept(self) -> bool:
         text, descriptors, _, _ = socket.recv_fds(self.control, 65536, 8)
