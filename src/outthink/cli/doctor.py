@@ -68,7 +68,7 @@ async def findings(model: str | None, generate: bool, timeout: float) -> AsyncIt
                 yield finding
     except (OutthinkError, OSError) as error:
         yield Finding("model", "fail", str(error))
-    for name, check in _extra().items():
+    for name, check in plugins.checks().items():
         for finding in _tried(name, check):
             yield finding
     yield _cache()
@@ -116,12 +116,6 @@ _MACHINE: tuple[tuple[str, Callable[[], Finding | Iterable[Finding]]], ...] = (
     ("files", machine.places),
     ("configuration", machine.configuration),
 )
-
-
-def _extra() -> dict[str, Callable[[], Iterable[Finding]]]:
-    """Checks of rooms and packages by entry point; the sandbox's is missed where this version has none."""
-    absent = (Finding("sandbox", "ok", "not in this version: nothing here runs code that a model wrote"),)
-    return {"sandbox": lambda: absent, **plugins.checks()}
 
 
 def _cache() -> Finding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from outthink.core.errors import InputError
+from outthink.core.finding import Finding
 from outthink.sandbox.outcome import Level
 from outthink.sandbox.warm import start
 
@@ -33,3 +34,13 @@ def capabilities() -> list[Capability]:
         else:
             offered.append(Capability(level, True))
     return offered
+
+
+def check() -> list[Finding]:
+    """What ``outthink doctor`` says of it: the best level there is, or why there is none."""
+    levels = capabilities()
+    best = next((one.level for one in reversed(levels) if one.offered and one.level in _FENCES), None)
+    if best is not None:
+        return [Finding("sandbox", "ok", f"untrusted code can be fenced in ({best})")]
+    why = next(one.why for one in reversed(levels) if one.level in _FENCES)
+    return [Finding("sandbox", "warn", f"no fences for untrusted code here: {why}", "use a Linux with Landlock")]
