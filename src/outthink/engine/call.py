@@ -346,7 +346,8 @@ class Flight:
         job, model = self._job, self._caller.line.model.name
         choice = gone_on(choice, job.said) if job.ask.continues else apart(choice)
         found = candidate(choice, job.problem, job.index + choice.index, model, tokens)
-        if found.logprobs is not None and not job.ask.logprobs:  # asked for to count by only: a vote must not depend on whether they came
+        if found.logprobs is not None and not job.ask.logprobs:
+            # asked for to count by only: a vote must not depend on whether they came
             found = msgspec.structs.replace(found, logprobs=None)
         if job.ask.top_logprobs and found.logprobs is not None:
             found = with_certainty(found, choice.raw_logprobs)
