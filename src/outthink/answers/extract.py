@@ -142,6 +142,7 @@ def _at_end(text: str, kind: AnswerKind, choices: Sequence[str]) -> Answer | Non
         found = numbers_in(last[-2000:]) or numbers_in(text[-2000:])
         return canonical(found[-1], "number") if found else None
     if kind == "choice":
+        last = last.replace(_boxed(last) or "\0", "")  # which has been read, and is no choice
         lone = re.findall(r"\(([A-Z])\)", last) or re.findall(r"\b([A-Z])\b(?=[.)]?\W*$)", last)
         return canonical(f"({lone[-1]})" if lone else last, "choice", choices)
     if kind == "boolean":
