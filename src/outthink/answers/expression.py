@@ -148,6 +148,8 @@ def _within(text: str, place: int) -> bool:
 
 def _split(text: str, signs: tuple[str, ...]) -> list[str]:
     """The parts of a text between these signs, outside brackets."""
+    if not any(sign in text for sign in signs):
+        return [text]
     parts, depth, start, place = list[str](), 0, 0, 0
     while place < len(text):
         char = text[place]

@@ -34,13 +34,14 @@ _NUMBER = re.compile(
     r"(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)?(?:(?P<point>\.)\d*(?:\\overline\{(?P<again>\d{1,12})\})?)?"
     r"(?:[eE](?P<exponent>[-+]?\d{1,4})(?![\d.a-zA-Z]))?"
 )
-_SPACE = re.compile(r"\s+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _WORD = re.compile(r"[A-Za-z]+")
 _PLAIN_FRACTION = re.compile(r"\s+(\d{1,9})\s*/\s*(\d{1,9})(?![\d.])")
 _TEX_FRACTION = re.compile(r"\s*\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))")
 _SUBSCRIPT = re.compile(r"_(?:\{([A-Za-z0-9,+\- ]{1,20})\}|([A-Za-z0-9]))")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
+_ENDS = frozenset(("", "+", "-", ")", "}", "]", ","))
+_RAISES = frozenset("!°^*")
 DEPTH, NODES, DIGITS = 60, 600, 400
 """Bounds of what is read: nesting, parts, digits of one number."""
 
@@ -60,7 +61,7 @@ def parse(text: str) -> Node:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at = " ".join(text.split()), 0  # so that a space stands alone
         self._depth = self._nodes = 0
         self._in_bars = False
 
@@ -69,12 +70,15 @@ class _Parser:
         return self.text[self.at :]
 
     def _skip(self) -> None:
-        if space := _SPACE.match(self.text, self.at):
-            self.at = space.end()
+        if self.text.startswith(" ", self.at):
+            self.at += 1
 
     def _peek(self) -> str:
-        self._skip()
-        return self.text[self.at : self.at + 1]
+        char = self.text[self.at : self.at + 1]
+        if char == " ":
+            self.at += 1
+            return self.text[self.at : self.at + 1]
+        return char
 
     def _take(self, *options: str) -> str | None:
         """The first of these texts that stands here; a command only where it ends here."""
@@ -116,7 +120,7 @@ class _Parser:
     def _term(self) -> Node:
         node = self._power()
         divided = False
-        while True:
+        while self._peek() not in _ENDS:
             if self._take("**"):
                 raise Unreadable("**")
             if self._take("*", "\\cdot", "\\times"):
@@ -130,7 +134,8 @@ class _Parser:
                     raise Unreadable("a number after a factor")
                 node = self._node("mul", node, self._power())
             else:
-                return node
+                break
+        return node
 
     def _starts_factor(self) -> bool:
         char = self._peek()
@@ -143,7 +148,7 @@ class _Parser:
         return self._raised(self._atom())
 
     def _raised(self, node: Node) -> Node:
-        while True:
+        while self._peek() in _RAISES:
             if self._take("!"):
                 node = self._node("fn", "factorial", node)
             elif self._take("°"):
@@ -151,7 +156,8 @@ class _Parser:
             elif self._take("**", "^"):
                 return self._raised(self._node("pow", node, self._exponent()))
             else:
-                return node
+                break
+        return node
 
     def _exponent(self) -> Node:
         if self._peek() in ("{", "("):
@@ -213,7 +219,7 @@ class _Parser:
         if match is None or not re.search(r"\d", match[0]) or len(match[0]) > DIGITS:
             raise Unreadable(self.text[self.at : self.at + 20])
         self.at = match.end()
-        value = _value(match)
+        value = Fraction(int(match[0])) if match[0].isdecimal() else _value(match)
         if match["point"] is None and match["exponent"] is None:
             value = self._mixed(value)
         return self._node("num", value)
