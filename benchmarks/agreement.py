@@ -62,9 +62,7 @@ def read(pool: str, row: dict[str, Any], golds: dict[str, str]) -> Iterator[Samp
             yield keyed(pool, row, gold, "literal", said, f"[ANSWER]{said}[/ANSWER]", bool(correct))
     elif isinstance(row["samples"][0], dict):
         for sample in row["samples"]:
-            yield keyed(
-                pool, row, row["answer"], "expression", sample["pred"], sample["text"], bool(sample["correct"])
-            )
+            yield keyed(pool, row, row["answer"], "expression", sample["pred"], sample["text"], bool(sample["correct"]))
 
 
 def merged(samples: list[Sample]) -> list[dict[str, str]]:

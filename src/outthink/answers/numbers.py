@@ -66,7 +66,14 @@ def number_word(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    text = _SPACED.sub("", text).translate(_TYPED).replace("\\$", "$").replace("\\,", "").replace("{,}", ",").replace("\\%", "%")
+    text = (
+        _SPACED.sub("", text)
+        .translate(_TYPED)
+        .replace("\\$", "$")
+        .replace("\\,", "")
+        .replace("{,}", ",")
+        .replace("\\%", "%")
+    )
     if "frac" in text:
         text = _FRACTION.sub(lambda m: f" {m[1].replace(' ', '')}/{m[2]} ", text)
     if "/" in text:
