@@ -68,6 +68,7 @@ def test_a_value_is_written_as_our_grammar_reads_it(text, value):
         r"\int e^{x^2} dx",  # erfi is no function of ours
         r"\lim_{x \to 0} \frac{|x|}{x}",  # differs from the two sides
         r"\lim_{x \to \infty} x",
+        r"\int_0^1 x^x dx",
         r"\int f(x) dx",
         r"(\sum_{k=1}^{2} k, 5)",
         r"\int x = 5",

@@ -41,7 +41,7 @@ _FORMULA = re.compile(
 )
 _REMARK = re.compile(r"\s\([^()]*\)\s*$")
 LONGEST = 2000
-"""Characters of an answer that are looked at."""
+"""Characters of an answer that is not structured; of a longer choice or boolean the first ones are looked at."""
 
 
 def bare(text: str) -> str:
@@ -53,7 +53,12 @@ def bare(text: str) -> str:
 
 
 def canonical(value: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Answer | None:
-    """The canonical `Answer` of a bare value, None for a non-answer. Never raises."""
+    """The canonical `Answer` of a bare value, None for a non-answer. Never raises.
+
+    A number, formula or span of more than `LONGEST` characters is no answer: cut, it could equal another.
+    """
+    if len(value) > LONGEST and kind in ("number", "expression", "span", "text", "auto"):
+        return None
     if kind == "number":
         return _number(value)
     if kind in ("json", "code", "tool_call", "literal"):

@@ -121,8 +121,6 @@ class _Parser:
         node = self._power()
         divided = False
         while self._peek() not in _ENDS:
-            if self._take("**"):
-                raise Unreadable("**")
             if self._take("*", "\\cdot", "\\times"):
                 node = self._node("mul", node, self._signed(self._power))
             elif self._take("/", "\\div"):
@@ -130,7 +128,7 @@ class _Parser:
             elif self._starts_factor():
                 if divided:
                     raise Unreadable("a product after a slash")
-                if self._peek().isdigit():
+                if self._peek().isdigit() or self._peek() == ".":
                     raise Unreadable("a number after a factor")
                 node = self._node("mul", node, self._power())
             else:
@@ -150,6 +148,8 @@ class _Parser:
     def _raised(self, node: Node) -> Node:
         while self._peek() in _RAISES:
             if self._take("!"):
+                if self._peek() == "!":
+                    raise Unreadable("a double factorial")
                 node = self._node("fn", "factorial", node)
             elif self._take("°"):
                 node = self._node("deg", node)
@@ -196,7 +196,7 @@ class _Parser:
         if char.isdigit() or char == ".":
             return self._number()
         if char == "|":
-            return self._bars("|", "|")
+            return self._bars()
         if char == "\\":
             return self._command()
         word = _WORD.match(self.text, self.at)
@@ -204,14 +204,14 @@ class _Parser:
             raise Unreadable(char)
         return self._word(word[0])
 
-    def _bars(self, opening: str, closing: str) -> Node:
-        if self._in_bars or not self._take(opening):
+    def _bars(self) -> Node:
+        if self._in_bars:
             raise Unreadable("bars in bars")
-        self._in_bars = True
+        self.at, self._in_bars = self.at + 1, True
         node = self.sum()
         self._in_bars = False
-        if not self._take(closing):
-            raise Unreadable(f"no {closing}")
+        if not self._take("|"):
+            raise Unreadable("no |")
         return self._node("fn", "abs", node)
 
     def _number(self) -> Node:
@@ -275,6 +275,8 @@ class _Parser:
             return self._node("const", "i")
         if name in FUNCTIONS and name not in ("sqrt", "gamma"):
             return self._function(name)
+        if name == "Gamma" and self._peek() == "(":
+            return self._function("gamma")
         if name in GREEK:
             return self._letter("\\" + name)
         return self._paired(name)
@@ -286,9 +288,6 @@ class _Parser:
                 if not self._take("\\" + right):
                     raise Unreadable(f"no {right}")
                 return self._node("fn", function, node)
-        if name == "lvert":
-            self.at -= len("\\lvert")
-            return self._bars("\\lvert", "\\rvert")
         raise Unreadable("\\" + name)
 
     def _root(self) -> Node:

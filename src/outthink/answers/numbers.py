@@ -50,7 +50,7 @@ def numbers_in(text: str) -> list[str]:
 
 def only_numbers(text: str) -> bool:
     """Whether there is nothing in a text but numbers and what separates them."""
-    return re.fullmatch(r"[-\d.,;/\s$€£¥]*", _plain(text)) is not None
+    return re.fullmatch(r"[-\d.,;/\s$€£¥(){}\[\]\\]*", _plain(text)) is not None
 
 
 def number_word(text: str) -> str | None:

@@ -12,12 +12,12 @@ import warnings
 from fractions import Fraction
 from typing import Any
 
-from outthink.answers.fences import fenced
+from outthink.answers.fences import between, fenced
 from outthink.core.candidate import Answer
 
 LONGEST, DEPTH = 100_000, 100
 """Characters and levels of nesting of a literal or a program."""
-_ANSWER_TAG = re.compile(r"\[ANSWER\](.*?)\[/ANSWER\]", re.DOTALL | re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"\[(/?)ANSWER\]", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"(?=((?:\*\*|[`$])*))\1(?:[^\s.,;:]|[.,;:]\w|\s+(?:[-+*/%<>=|&]|(?:and|or|if|in|not)\b))", re.IGNORECASE
 )
@@ -48,7 +48,7 @@ def find_literal(boxed: str | None, tail: str | None, text: str, closed: bool) -
 
     What a box or marker holds and is no literal is an answer as it stands (a string without its quotes).
     """
-    tags = _ANSWER_TAG.findall(text)
+    tags = between(_ANSWER_TAG, text)
     given = [part for part in (tags[-1] if tags else None, boxed, tail) if part and part.strip()]
     for part in given:
         if answer := _literal_in(part):
@@ -102,6 +102,9 @@ def _literal_key(value: Any) -> str:
         return f"{value:x}" if abs(value) >= 10**15 else str(value)
     if isinstance(value, float):
         return _float_key(value)
+    if isinstance(value, complex):
+        parts = [_literal_key(value.real), _literal_key(value.imag)]
+        return parts[0] if parts[1] == "0" else "+".join(parts) + "j"
     if isinstance(value, list | tuple):
         left, right = "[]" if isinstance(value, list) else "()"
         return left + ",".join(map(_literal_key, value)) + right  # pyright: ignore[reportUnknownArgumentType]
