@@ -94,7 +94,7 @@ BOMBS = {
 def test_a_bomb_neither_raises_nor_takes_long(name, kind):
     text, began = BOMBS[name], time.perf_counter()
     for found in (extract(text, kind, ("a", "b")), canonical(text, kind, ("a", "b"))):
-        assert found is None or (found.key and found.text and canonical(found.text, kind, ("a", "b")) is not ...)
+        assert found is None or (found.key and found.text)
     assert time.perf_counter() - began < SECONDS
 
 
@@ -134,13 +134,13 @@ def test_long_formulas_that_differ_at_their_end_are_told_apart():
     assert str(extract("word " * 1000 + "so 12", "number")) == "12"
 
 
-PIECES = st.sampled_from(
-    r"\frac \sqrt { } ( ) [ ] \left( \right) ^ _ + - * / = < > , ; : | ! ° % $ 1 23 .5 x y e i \pi \infty \sin \log_2 \text{cm}"
-    r" \pm \cup \in \begin{pmatrix} \end{pmatrix} & \\ \int_0^1 \{ \} or and 3:30 pm km 1,000 √ ² € ' .".split(" ")
-)
+PIECES = r"""
+\frac \sqrt { } ( ) [ ] \left( \right) ^ _ + - * / = < > , ; : | ! ° % $ 1 23 .5 x y e i \pi \infty \sin \log_2
+\text{cm} \pm \cup \in \begin{pmatrix} \end{pmatrix} & \\ \int_0^1 \{ \} or and 3:30 pm km 1,000 √ ² € ' .
+"""
 
 
-@given(st.lists(PIECES, max_size=30).map("".join), st.sampled_from(list(ANSWER_KINDS)))
+@given(st.lists(st.sampled_from(PIECES.split()), max_size=30).map("".join), st.sampled_from(list(ANSWER_KINDS)))
 def test_no_heap_of_formula_pieces_makes_it_fail_and_spaces_around_change_nothing(text, kind):
     found = canonical(text, kind)
     assert found is None or (found.key and found.text)
@@ -153,4 +153,5 @@ def test_random_bytes_are_no_trouble():
     for _ in range(300):
         text = bytes(draw.randrange(256) for _ in range(200)).decode("latin-1")
         for kind in ANSWER_KINDS:
-            extract(f"The answer is {text}", kind)
+            found = extract(f"The answer is {text}", kind)
+            assert found is None or (found.key and found.text)
