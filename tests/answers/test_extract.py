@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outthink.answers import extract
+from outthink.answers import canonical, extract
+from outthink.answers.extract import stated
 from outthink.core.problem import ANSWER_KINDS
 
 NUMBERS = [
@@ -151,7 +152,61 @@ def test_no_text_makes_it_fail(text, kind, choices):
     assert found is None or (found.key and found.text)
 
 
-def test_hostile_texts_take_no_time():
-    for text in ("\\boxed{" * 20_000, "The answer is " * 20_000, "9" * 100_000, "(" * 50_000, "1/" * 50_000):
-        extract(text, "number")
-        extract(text, "auto")
+EXPRESSIONS = [
+    (r"The answer is $x^2$, because it is even.", "x^2"),
+    (r"The answer is $\frac{1}{2}$.", "1/2"),
+    (r"The answer is \(2x\) metres or so, see above", "2x"),
+    (r"The answer is $x$ or $y$", "x, y"),
+    (r"The answer is x + 1", "x+1"),
+    ("So we have\n\\[ y = 3 \\]", "y=3"),
+    ("x^2 + 1", "x^2+1"),
+]
+AUTO = [
+    (r"\boxed{x^2 + 1}", "expression"),
+    (r"\boxed{\frac{1}{2}}", "number"),
+    (r"\boxed{(1, 2)}", "expression"),
+    (r"The answer is \mathbb{R}^n as a whole set of things that nobody could name in fewer words.", None),
+    ("The answer is 3 apples and 4 pears.", "span"),
+]
+
+
+@pytest.mark.parametrize(("text", "formula"), EXPRESSIONS)
+def test_the_formula_that_a_sentence_sets_apart_is_its_answer(text, formula):
+    assert extract(text, "expression").key == canonical(formula, "expression").key
+
+
+@pytest.mark.parametrize(("text", "kind"), AUTO)
+def test_auto_takes_a_formula_for_one_and_long_prose_for_none(text, kind):
+    found = extract(text, "auto")
+    assert (found and found.kind) == kind
+
+
+def test_a_letter_in_a_formula_is_no_choice():
+    assert extract(r"So it is \boxed{\gamma B}.", "choice") is None
+    assert extract(r"So it is \boxed{\Delta E}.", "choice", ("x", "y")) is None
+    assert str(extract(r"So it is \boxed{12}. That is (C).", "choice")) == "C"
+    assert str(extract(r"It is \boxed{\text{(D)}\ C_{2v}}.", "choice")) == "D"
+
+
+def test_a_choice_that_starts_with_a_letter_is_that_letter_only_where_it_stands_alone():
+    choices = ("a dog", "a cat")
+    assert str(extract("The answer is a cat", "choice", choices)) == "B"
+    assert str(extract("The answer is A cat or dog", "choice", ("dogs", "a cat or dog"))) == "B"
+    assert str(extract("I think (B)", "choice", choices)) == "B"
+    assert extract("I think so.", "choice", choices) is None
+
+
+def test_what_stands_last_is_taken_as_it_is_written():
+    assert stated("First \\boxed{1}. The answer is 2.") == "1"
+    assert stated("The answer is two of them. Done") == "two of them"
+    assert stated("nothing") is None
+
+
+def test_neither_yes_nor_no_is_no_boolean():
+    assert extract("The answer is perhaps.", "boolean") is None
+    assert extract("...", "boolean") is None
+
+
+def test_a_formula_that_is_no_number_is_no_number():
+    assert extract(r"\boxed{(\sqrt{2}, 3)}", "number") is None
+    assert str(extract(r"\boxed{2\sqrt{4}}", "number")) == "4"

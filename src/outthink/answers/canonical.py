@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from outthink.answers.expression import expression, without_unit
 from outthink.answers.fences import fenced
-from outthink.answers.numbers import number_word, numbers_in
+from outthink.answers.numbers import number_word, numbers_in, only_numbers
 from outthink.answers.python import code_answer, literal_answer
 from outthink.answers.structured import calls_answer, json_answer
 from outthink.core.candidate import Answer
@@ -36,10 +36,12 @@ _OWN_LABEL = re.compile(r"^\(?([A-Z])\)\s*")
 _PLAIN = re.compile(r"\s*\$?(-?\d{1,18})\.?\s*")
 _FORMULA = re.compile(
     r"sqrt|√|\\(?:pi|times|cdot|overline)(?![A-Za-z])|π|\dpi\b|\bpi\b|\d\s?[*×]\s?10|\d_|\d[xyz]\b"
-    r"|\^(?!\s*\{?\s*(?:\\circ|\\text|\\mathrm|°|th\b|st\b|nd\b|rd\b))|[⁰¹²³⁴⁵⁶⁷⁸⁹]"
+    r"|\^(?!\s*\{?\s*(?:\\circ|\\text|\\mathrm|°|th\b|st\b|nd\b|rd\b))|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\\equiv|\\pmod"
+    r"|[\d)}]\s*[+×*]\s*[\d({\\.A-Za-z]|[\d)}]\s*[-−]\s*[({\\]|[\d)}]\s*[-−]\s*[A-Za-z]\b|\d\s?x\s?\d"
 )
+_REMARK = re.compile(r"\s\([^()]*\)\s*$")
 LONGEST = 2000
-"""Characters of an answer that are looked at."""
+"""Characters of an answer that is not structured; of a longer choice or boolean the first ones are looked at."""
 
 
 def bare(text: str) -> str:
@@ -51,7 +53,12 @@ def bare(text: str) -> str:
 
 
 def canonical(value: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Answer | None:
-    """The canonical `Answer` of a bare value, None for a non-answer. Never raises."""
+    """The canonical `Answer` of a bare value, None for a non-answer. Never raises.
+
+    A number, formula or span of more than `LONGEST` characters is no answer: cut, it could equal another.
+    """
+    if len(value) > LONGEST and kind in ("number", "expression", "span", "text", "auto"):
+        return None
     if kind == "number":
         return _number(value)
     if kind in ("json", "code", "tool_call", "literal"):
@@ -79,11 +86,13 @@ def _number(value: str) -> Answer | None:
         return Answer(word, "number", word)
     if "=" in text:
         text = text.rpartition("=")[2]
-    if _FORMULA.search(text):
-        return _formula(text)
+    if _FORMULA.search(_REMARK.sub(" ", text)):
+        return _formula(_REMARK.sub(" ", text))
     if re.search(r"\b(?:between|or|to|and)\b", text) and len(set(numbers_in(text))) > 1:
         return None
     found = numbers_in(re.sub(r"\([^()]*\)", " ", text)) or numbers_in(text)
+    if len(found) > 1 and only_numbers(text):  # a list, a range or a date
+        return None
     return Answer(found[0], "number", found[0]) if found else None
 
 

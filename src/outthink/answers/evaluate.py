@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from outthink.answers.grammar import Node, Unreadable
 
@@ -16,6 +16,9 @@ _BITS, _MIXED_BITS = 20_000, 130
 """Bits of an exact value, and of one that meets an inexact one (so that it cannot be lost in it)."""
 _LARGE, _LARGEST = 300.0, 60
 """The largest exponent of e, and of ten."""
+_HUGE, NOISE = int(_LARGEST * 3.322), int(SHOWN * 3.322)
+"""The same in bits: of the largest size, and of what is lost beside it."""
+_INFINITE = float("inf")
 _MOST_MARKS = 30
 _BRANCHED = frozenset(("abs", "ln", "log", "arcsin", "arccos", "arctan", "floor", "ceil", "root", "pow"))
 
@@ -33,7 +36,7 @@ def symbols_of(node: Node) -> set[str]:
         if part[0] == "sym":
             found.add(part[1])
         else:
-            todo.extend(cast(Node, child) for child in part[1:] if isinstance(child, tuple))
+            todo += [cast(Node, child) for child in part[1:] if type(child) is tuple]
     return found
 
 
@@ -55,29 +58,34 @@ def point(name: str, place: int) -> Any:
     return -value if place else value
 
 
+def is_exact(value: Any) -> TypeGuard[Fraction]:
+    """Whether a value is a fraction (by its type alone: an abstract class's ``isinstance`` takes ten times as long)."""
+    return type(value) is Fraction
+
+
 def number(value: Any) -> Any:
     """A value that is not exact any more. Raises `TooLarge` for one that could be lost in another."""
-    if isinstance(value, Fraction):
+    if is_exact(value):
         if value.numerator.bit_length() > _MIXED_BITS or value.denominator.bit_length() > _MIXED_BITS:
             raise TooLarge("too many digits")
-        return context().mpf(value.numerator) / value.denominator
+        whole = context().mpf(value.numerator)
+        return whole if value.denominator == 1 else whole / value.denominator
     return value
 
 
-@cache
-def ten(exponent: int) -> Any:
-    return context().mpf(10) ** exponent
-
-
 class Evaluation:
-    """Works a tree out at one point; ``marks`` collects the arguments of branched functions."""
+    """Works a tree out at one point; ``marks`` collects the arguments of branched functions and their values."""
 
-    def __init__(self, place: int, marks: list[Node] | None = None) -> None:
+    def __init__(self, place: int, marks: list[tuple[Node, Any]] | None = None) -> None:
         self._place, self._marks = place, marks
 
     def __call__(self, node: Node) -> Any:
+        if node[0] == "num":
+            return node[1]
+        if node[0] == "sym":
+            return point(node[1], self._place)
         value = self._value(node)
-        if isinstance(value, Fraction):
+        if is_exact(value):
             if value.numerator.bit_length() + value.denominator.bit_length() > _BITS:
                 raise TooLarge("too many digits")
             return value
@@ -85,10 +93,6 @@ class Evaluation:
 
     def _value(self, node: Node) -> Any:
         kind = node[0]
-        if kind == "num":
-            return node[1]
-        if kind == "sym":
-            return point(node[1], self._place)
         if kind == "const":
             return _constant(node[1])
         if kind == "neg":
@@ -96,15 +100,16 @@ class Evaluation:
         if kind == "deg":
             return number(self(node[1])) * context().pi / 180
         if kind == "fn":
-            self._mark(node[1], node[2])
+            argument = self(node[2])
+            self._mark(node[1], node[2], argument)
             if node[1] in ("floor", "ceil") and symbols_of(node[2]):
                 raise Unreadable("two points say little about steps")
-            return _apply(node[1], self(node[2]))
+            return _apply(node[1], argument)
         return self._pair(kind, node[1], node[2])
 
     def _pair(self, kind: str, left: Node, right: Node) -> Any:
         one, other = self(left), self(right)
-        if not (isinstance(one, Fraction) and isinstance(other, Fraction)) and kind in ("add", "mul", "div"):
+        if is_exact(one) is not is_exact(other) and kind in ("add", "mul", "div"):
             one, other = number(one), number(other)
         if kind == "add":
             return one + other
@@ -117,33 +122,45 @@ class Evaluation:
         if kind == "binom":
             return _binomial(one, other)
         if kind == "root":
-            self._mark("root", right)
-            if not isinstance(one, Fraction) or one.denominator != 1 or not 2 <= one <= 50:
+            self._mark("root", right, other)
+            if not is_exact(one) or one.denominator != 1 or not 2 <= one <= 50:
                 raise Unreadable("such a root")
             return _power(other, 1 / one)
-        if not (isinstance(other, Fraction) and other.denominator == 1):
-            self._mark("pow", left)
+        if not (is_exact(other) and other.denominator == 1):
+            self._mark("pow", left, one)
         return _power(one, other)
 
-    def _mark(self, function: str, argument: Node) -> None:
+    def _mark(self, function: str, argument: Node, value: Any) -> None:
         if self._marks is not None and function in _BRANCHED and symbols_of(argument):
             if len(self._marks) == _MOST_MARKS:
                 raise TooLarge("too many branches")
-            self._marks.append(argument)
+            self._marks.append((argument, value))
 
 
 def _cleared(value: Any, may_vanish: bool) -> Any:
     """A value without the noise of rounding; zero as the exact zero. Raises `TooLarge` for the huge and the tiny."""
-    size = abs(value)
-    if not size < ten(_LARGEST):
+    is_real = hasattr(value, "_mpf_")
+    if is_real and -_HUGE <= size(value) < _HUGE:  # nearly always
+        return value
+    real, imaginary = size(value.real), size(value.imag)
+    most = max(real, imaginary)
+    if not most < _HUGE:
         raise TooLarge("too large")
-    if size < ten(-SHOWN) and may_vanish:
+    if most < -NOISE and may_vanish:
         return Fraction(0)
-    if size < ten(-_LARGEST):
+    if most < -_HUGE:
         raise TooLarge("too small")
-    if not value.imag or abs(value.imag) < size * ten(-SHOWN):
+    if imaginary < most - NOISE:
         return value.real
-    return context().mpc(0, value.imag) if abs(value.real) < size * ten(-SHOWN) else value
+    return context().mpc(0, value.imag) if real < most - NOISE else value
+
+
+def size(value: Any) -> float:
+    """The exponent of two of a real number's size: that of zero is minus infinity, that of no number infinity."""
+    _, mantissa, exponent, bits = value._mpf_
+    if mantissa:
+        return exponent + bits
+    return _INFINITE if exponent else -_INFINITE
 
 
 def _constant(name: str) -> Any:
@@ -154,13 +171,13 @@ def _constant(name: str) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(exponent, Fraction) and exponent.denominator == 1:
+    if is_exact(exponent) and exponent.denominator == 1:
         return _whole_power(base, int(exponent))
     if not base:
         raise Unreadable("a power of zero")
     mp = context()
     base = number(base)
-    if isinstance(exponent, Fraction):
+    if is_exact(exponent):
         if base.imag == 0 and base.real < 0 and exponent.denominator % 2:  # the real root, as schools have it
             size = mp.power(-base.real, number(exponent))
             return -size if exponent.numerator % 2 else size
@@ -177,7 +194,7 @@ def _whole_power(base: Any, exponent: int) -> Any:
         return Fraction(1)
     if exponent <= 0 and not base:
         raise Unreadable("a power of zero")
-    if isinstance(base, Fraction):
+    if is_exact(base):
         bits = base.numerator.bit_length() + base.denominator.bit_length()
         if abs(exponent) * bits > 2 * _BITS and abs(base) != 1:
             raise TooLarge("too large a power")
@@ -188,7 +205,7 @@ def _whole_power(base: Any, exponent: int) -> Any:
 
 
 def _binomial(n: Any, k: Any) -> Fraction:
-    if not (isinstance(n, Fraction) and isinstance(k, Fraction)) or n.denominator != 1 or k.denominator != 1:
+    if not (is_exact(n) and is_exact(k)) or n.denominator != 1 or k.denominator != 1:
         raise Unreadable("such a binomial")
     if not 0 <= k <= n <= 1000:
         raise TooLarge("such a binomial")
@@ -199,7 +216,7 @@ def _binomial(n: Any, k: Any) -> Fraction:
 
 
 def _factorial(value: Any) -> Any:
-    if isinstance(value, Fraction):
+    if is_exact(value):
         if value.denominator != 1 or not 0 <= value <= 1000:
             raise TooLarge("such a factorial")
         result = 1
@@ -253,7 +270,7 @@ def _functions() -> dict[str, Callable[[Any], Any]]:
 def _apply(name: str, value: Any) -> Any:
     if name == "factorial":
         return _factorial(value)
-    if isinstance(value, Fraction) and name == "abs":
+    if is_exact(value) and name == "abs":
         return abs(value)
     value = number(value)
     if name in ("sinh", "cosh", "tanh", "coth", "gamma", "sin", "cos", "tan", "cot", "sec", "csc") and (

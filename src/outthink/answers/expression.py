@@ -48,7 +48,7 @@ _OR = re.compile(r"\s*(?:,\s*)?(?:\\text\{\s*(?:or|and)\s*\}|\b(?:or|and)\b)\s*|
 _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _PRODUCT = re.compile(r"(?!a[mst]|my|up|us)[abcdkmnpqrstuvwxyz]{2}")
-_INFINITY = {"\\infty": "oo", "+\\infty": "oo", "-\\infty": "-oo", "infinity": "oo", "-infinity": "-oo"}
+_INFINITE = re.compile(r"([-+]?)\s*(?:\\infty|infinity|\\text\{\s*infinity\s*\})", re.IGNORECASE)
 _FUNCTION_OF_X = re.compile(r"f\s*\(\s*x\s*\)\s*=(?!=)")
 _OPEN, _CLOSE = "([{", ")]}"
 
@@ -80,15 +80,16 @@ def without_unit(text: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    """A text without the spaces that keep no two words or numbers apart."""
+    return re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text)
 
 
 def _key(text: str) -> str:
     text = _peeled(text.strip())
     if not text:
         raise Unreadable("nothing")
-    if text in _INFINITY:
-        return _INFINITY[text]
+    if infinite := _INFINITE.fullmatch(text):
+        return "-oo" if infinite[1] == "-" else "oo"
     if found := _notation(text):
         return found
     member = _MEMBER.match(text)
@@ -148,6 +149,8 @@ def _within(text: str, place: int) -> bool:
 
 def _split(text: str, signs: tuple[str, ...]) -> list[str]:
     """The parts of a text between these signs, outside brackets."""
+    if not any(sign in text for sign in signs):
+        return [text]
     parts, depth, start, place = list[str](), 0, 0, 0
     while place < len(text):
         char = text[place]
@@ -186,7 +189,11 @@ def _bracketed(text: str) -> str | None:
         return None
     parts = _elements(text[1:-1])
     if len(parts) == 1:
-        return None if text[0] == "(" and text[-1] == ")" else f"{text[0]}{_key(parts[0])}{text[-1]}"
+        if text[0] == "(" and text[-1] == ")":
+            return None
+        if text[0] == "(" or text[-1] == ")":
+            raise Unreadable("brackets that do not match")
+        return f"[{_key(parts[0])}]"
     return text[0] + ";".join(_key(part) for part in parts) + text[-1]
 
 
@@ -242,13 +249,11 @@ def _words(text: str) -> str | None:
 
 def _scalar(text: str) -> str:
     unit = ""
-    if text[:1] in "€£¥" and text[:1]:
+    if text.startswith(("€", "£", "¥")):
         unit, text = text[0], text[1:]
     elif match := _UNIT.fullmatch(text):
         named = match["text"] or match["known"] or match["words"] or ""
         unit, text = unit_of(named + (match["power"] or "")), match["value"]
-    if text.lstrip("+-").replace("\\text", "").strip("{}").lower() == "infinity":
-        raise Unreadable("infinity")
     text = re.sub(r"\\text\{([A-Za-z])\}", r"\1", text.rstrip("% "))
     node = _without_degrees(parse(text))
     return key_of(node) + (f" {unit}" if unit else "")

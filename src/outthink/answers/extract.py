@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from outthink.answers.canonical import LONGEST as LONGEST_ANSWER
 from outthink.answers.canonical import bare, canonical
 from outthink.answers.numbers import numbers_in
 from outthink.answers.python import find_code, find_literal
@@ -90,7 +91,7 @@ def _boxed(text: str) -> str | None:
         return None
     for match in reversed(list(_BOX.finditer(text))[-_BOXES:]):
         depth = 1
-        for place in range(match.end(), min(len(text), match.end() + 2000)):
+        for place in range(match.end(), min(len(text), match.end() + LONGEST_ANSWER)):
             depth += {"{": 1, "}": -1}.get(text[place], 0)
             if depth == 0:
                 return text[match.end() : place]
@@ -102,7 +103,7 @@ def _tail(text: str) -> str | None:
     last = None
     for match in _MARKER.finditer(text):
         last = match
-    return None if last is None else text[last.end() : last.end() + 2000]
+    return None if last is None else text[last.end() :]
 
 
 def _behind_marker(text: str) -> str | None:
@@ -112,7 +113,7 @@ def _behind_marker(text: str) -> str | None:
         return None
     lines = [line.strip() for line in tail.split("\n")]
     line = next((line for line in lines if line.strip("*\\[($ ")), "")
-    return _SENTENCE_END.split(line)[0]
+    return _SENTENCE_END.split(line[: LONGEST_ANSWER + 1])[0]
 
 
 def _auto(found: str) -> Answer | None:
@@ -133,15 +134,21 @@ def _auto(found: str) -> Answer | None:
     return canonical(text, "span")
 
 
+def _end(text: str) -> str:
+    """The last words of a text, none of them cut."""
+    return text if len(text) <= LONGEST_ANSWER else re.sub(r"^\S*", "", text[-LONGEST_ANSWER:])
+
+
 def _at_end(text: str, kind: AnswerKind, choices: Sequence[str]) -> Answer | None:
     lines = [line for line in text.strip().split("\n") if line.strip()]
     if not lines:
         return None
     last = lines[-1]
     if kind == "number":
-        found = numbers_in(last[-2000:]) or numbers_in(text[-2000:])
+        found = numbers_in(_end(last)) or numbers_in(_end(text))
         return canonical(found[-1], "number") if found else None
     if kind == "choice":
+        last = last.replace(_boxed(last) or "\0", "")  # which has been read, and is no choice
         lone = re.findall(r"\(([A-Z])\)", last) or re.findall(r"\b([A-Z])\b(?=[.)]?\W*$)", last)
         return canonical(f"({lone[-1]})" if lone else last, "choice", choices)
     if kind == "boolean":

@@ -1,4 +1,4 @@
-"""Fenced blocks (Markdown's ``` and ~~~) in a text."""
+"""Parts of a text that are set apart: fenced blocks (Markdown's ``` and ~~~), and what stands between tags."""
 
 from __future__ import annotations
 
@@ -18,3 +18,18 @@ def fenced(text: str) -> str | None:
     """What is in the last fenced block."""
     found = blocks(text) if "```" in text or "~~~" in text else []
     return found[-1][1] if found else None
+
+
+def between(tag: re.Pattern[str], text: str) -> list[str]:
+    """What stands between an opening tag and the next closing one. ``tag`` finds both, its group 1 not empty in these.
+
+    One pass: a pattern for the whole pair takes quadratic time on a text of opening tags only.
+    """
+    found, start = list[str](), -1
+    for match in tag.finditer(text):
+        if not match[1]:
+            start = match.end()
+        elif start >= 0:
+            found.append(text[start : match.start()])
+            start = -1
+    return found

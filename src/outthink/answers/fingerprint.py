@@ -16,7 +16,7 @@ import hashlib
 from fractions import Fraction
 from typing import Any
 
-from outthink.answers.evaluate import SHOWN, Evaluation, context, number, point, symbols_of, ten
+from outthink.answers.evaluate import NOISE, SHOWN, Evaluation, is_exact, number, point, size, symbols_of
 from outthink.answers.grammar import Node, Unreadable
 from outthink.answers.numbers import show
 
@@ -26,25 +26,23 @@ _WRITTEN = 240
 
 def key_of(node: Node) -> str:
     """The key of a tree: a number as `numbers.show` has it, else a digest. Raises `Unreadable`."""
-    marks: list[Node] = []
+    marks: list[tuple[Node, Any]] = []
     value = Evaluation(0, marks)(node)
     has_letters = bool(symbols_of(node))
-    if isinstance(value, Fraction) and not has_letters:
+    if is_exact(value) and not has_letters:
         return _exact(value)
     shown = _shown(value)
     if has_letters:
         places = [shown, _shown(Evaluation(1)(node))]
         if marks or places[0] != places[1]:
             return "e" + _digest("|".join([*places, *_marked(marks)]))
-    snapped = (
-        value if isinstance(value, Fraction) else _snapped(value)
-    )  # a constant, though it may be written with letters
+    snapped = value if is_exact(value) else _snapped(value)  # a constant, though it may be written with letters
     return "=" + shown if snapped is None else _exact(snapped)
 
 
 def ratio_key(node: Node, sided: bool) -> str:
     """A key of a tree that is equal for its multiples (its positive ones where ``sided``)."""
-    marks: list[Node] = []
+    marks: list[tuple[Node, Any]] = []
     one, other = number(Evaluation(0, marks)(node)), number(Evaluation(1)(node))
     if not one or not other or not symbols_of(node):
         raise Unreadable("a claim without letters")
@@ -63,11 +61,21 @@ def _digest(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value to `SHOWN` digits, its real and imaginary part each, a part that is lost in the other as zero."""
+    """A value rounded to `NOISE` bits, its real and imaginary part each, a part that is lost in the other as zero."""
     value = number(value)
-    least = abs(value) * ten(-SHOWN)
-    shown = [context().nstr(part, SHOWN) if abs(part) > least else "0" for part in (value.real, value.imag)]
-    return shown[0] if shown[1] == "0" else ",".join(shown)
+    parts = [value] if hasattr(value, "_mpf_") else [value.real, value.imag]
+    least = max(map(size, parts)) - NOISE
+    shown = [_rounded(part) if size(part) > least else "0" for part in parts]
+    return shown[0] if shown[1:] in ([], ["0"]) else ",".join(shown)
+
+
+def _rounded(value: Any) -> str:
+    """A real number's odd mantissa and its exponent of two, in hexadecimal; not of zero."""
+    negative, mantissa, exponent, bits = value._mpf_
+    lost = max(bits - NOISE, 0)
+    mantissa = int(mantissa) + (1 << lost >> 1) >> lost
+    even = (mantissa & -mantissa).bit_length() - 1
+    return f"{'-' if negative else ''}{mantissa >> even:x}p{exponent + lost + even}"
 
 
 def _snapped(value: Any) -> Fraction | None:
@@ -80,12 +88,12 @@ def _snapped(value: Any) -> Fraction | None:
     return near if abs(exact - near) < Fraction(1, 10**SHOWN) else None
 
 
-def _marked(marks: list[Node]) -> list[str]:
+def _marked(marks: list[tuple[Node, Any]]) -> list[str]:
     """The arguments that two points cannot vouch for, as text that is equal for equal arguments."""
     kept: set[str] = set()
     letters: set[str] = set()
-    for argument in marks:
-        one, other = number(Evaluation(0)(argument)), number(Evaluation(1)(argument))
+    for argument, value in marks:
+        one, other = number(value), number(Evaluation(1)(argument))
         symbols = symbols_of(argument)
         letters |= symbols
         name = next(iter(symbols))

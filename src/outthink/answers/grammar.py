@@ -34,13 +34,14 @@ _NUMBER = re.compile(
     r"(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)?(?:(?P<point>\.)\d*(?:\\overline\{(?P<again>\d{1,12})\})?)?"
     r"(?:[eE](?P<exponent>[-+]?\d{1,4})(?![\d.a-zA-Z]))?"
 )
-_SPACE = re.compile(r"\s+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _WORD = re.compile(r"[A-Za-z]+")
 _PLAIN_FRACTION = re.compile(r"\s+(\d{1,9})\s*/\s*(\d{1,9})(?![\d.])")
 _TEX_FRACTION = re.compile(r"\s*\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))")
 _SUBSCRIPT = re.compile(r"_(?:\{([A-Za-z0-9,+\- ]{1,20})\}|([A-Za-z0-9]))")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
+_ENDS = frozenset(("", "+", "-", ")", "}", "]", ","))
+_RAISES = frozenset("!°^*")
 DEPTH, NODES, DIGITS = 60, 600, 400
 """Bounds of what is read: nesting, parts, digits of one number."""
 
@@ -60,7 +61,7 @@ def parse(text: str) -> Node:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at = " ".join(text.split()), 0  # so that a space stands alone
         self._depth = self._nodes = 0
         self._in_bars = False
 
@@ -69,12 +70,15 @@ class _Parser:
         return self.text[self.at :]
 
     def _skip(self) -> None:
-        if space := _SPACE.match(self.text, self.at):
-            self.at = space.end()
+        if self.text.startswith(" ", self.at):
+            self.at += 1
 
     def _peek(self) -> str:
-        self._skip()
-        return self.text[self.at : self.at + 1]
+        char = self.text[self.at : self.at + 1]
+        if char == " ":
+            self.at += 1
+            return self.text[self.at : self.at + 1]
+        return char
 
     def _take(self, *options: str) -> str | None:
         """The first of these texts that stands here; a command only where it ends here."""
@@ -116,9 +120,7 @@ class _Parser:
     def _term(self) -> Node:
         node = self._power()
         divided = False
-        while True:
-            if self._take("**"):
-                raise Unreadable("**")
+        while self._peek() not in _ENDS:
             if self._take("*", "\\cdot", "\\times"):
                 node = self._node("mul", node, self._signed(self._power))
             elif self._take("/", "\\div"):
@@ -126,11 +128,12 @@ class _Parser:
             elif self._starts_factor():
                 if divided:
                     raise Unreadable("a product after a slash")
-                if self._peek().isdigit():
+                if self._peek().isdigit() or self._peek() == ".":
                     raise Unreadable("a number after a factor")
                 node = self._node("mul", node, self._power())
             else:
-                return node
+                break
+        return node
 
     def _starts_factor(self) -> bool:
         char = self._peek()
@@ -143,15 +146,18 @@ class _Parser:
         return self._raised(self._atom())
 
     def _raised(self, node: Node) -> Node:
-        while True:
+        while self._peek() in _RAISES:
             if self._take("!"):
+                if self._peek() == "!":
+                    raise Unreadable("a double factorial")
                 node = self._node("fn", "factorial", node)
             elif self._take("°"):
                 node = self._node("deg", node)
             elif self._take("**", "^"):
                 return self._raised(self._node("pow", node, self._exponent()))
             else:
-                return node
+                break
+        return node
 
     def _exponent(self) -> Node:
         if self._peek() in ("{", "("):
@@ -190,7 +196,7 @@ class _Parser:
         if char.isdigit() or char == ".":
             return self._number()
         if char == "|":
-            return self._bars("|", "|")
+            return self._bars()
         if char == "\\":
             return self._command()
         word = _WORD.match(self.text, self.at)
@@ -198,14 +204,14 @@ class _Parser:
             raise Unreadable(char)
         return self._word(word[0])
 
-    def _bars(self, opening: str, closing: str) -> Node:
-        if self._in_bars or not self._take(opening):
+    def _bars(self) -> Node:
+        if self._in_bars:
             raise Unreadable("bars in bars")
-        self._in_bars = True
+        self.at, self._in_bars = self.at + 1, True
         node = self.sum()
         self._in_bars = False
-        if not self._take(closing):
-            raise Unreadable(f"no {closing}")
+        if not self._take("|"):
+            raise Unreadable("no |")
         return self._node("fn", "abs", node)
 
     def _number(self) -> Node:
@@ -213,7 +219,7 @@ class _Parser:
         if match is None or not re.search(r"\d", match[0]) or len(match[0]) > DIGITS:
             raise Unreadable(self.text[self.at : self.at + 20])
         self.at = match.end()
-        value = _value(match)
+        value = Fraction(int(match[0])) if match[0].isdecimal() else _value(match)
         if match["point"] is None and match["exponent"] is None:
             value = self._mixed(value)
         return self._node("num", value)
@@ -269,6 +275,8 @@ class _Parser:
             return self._node("const", "i")
         if name in FUNCTIONS and name not in ("sqrt", "gamma"):
             return self._function(name)
+        if name == "Gamma" and self._peek() == "(":
+            return self._function("gamma")
         if name in GREEK:
             return self._letter("\\" + name)
         return self._paired(name)
@@ -280,9 +288,6 @@ class _Parser:
                 if not self._take("\\" + right):
                     raise Unreadable(f"no {right}")
                 return self._node("fn", function, node)
-        if name == "lvert":
-            self.at -= len("\\lvert")
-            return self._bars("\\lvert", "\\rvert")
         raise Unreadable("\\" + name)
 
     def _root(self) -> Node:

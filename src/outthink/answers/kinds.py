@@ -19,7 +19,7 @@ _QUANTITIES = (
     "speed|length|width|height|probability|percentage|remainder|ratio|age|profit|quotient"
 )
 _ASKS_NUMBER = re.compile(
-    rf"\bhow (?:many|much(?! (?:{_CHATTY}))|far|long|old|tall|heavy|fast|high)\b"
+    rf"\bhow (?:many|much(?! (?:{_CHATTY}))|far|long|old|tall|heavy|fast|high)\b(?! is too\b)"
     rf"|\bwhat (?:is|was|are|will be|would be) the (?:\w+ ){{0,3}}(?:{_QUANTITIES})\b"
     r"|\bwhat (?:percentage|percent|fraction)\b",
     re.IGNORECASE,

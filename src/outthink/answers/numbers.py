@@ -18,6 +18,7 @@ NUMBER = re.compile(rf"(?P<top>{_SIGNED})(?:\s?/\s?(?P<bottom>\d+(?:\.\d+)?)(?![
 _CLOCK = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b|\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*(-?\s*[\d.,]+)\s*\}\s*\{\s*([\d.,]+)\s*\}")
 _MIXED = re.compile(r"(?<![\w.])(-?\d+)\s+(\d+)\s?/\s?(\d+)(?![\d/])")
+_SPACED = re.compile(r"(?<=\d)[\u00a0\u202f](?=\d{3}(?!\d))")
 _TYPED = str.maketrans(
     {
         "−": "-",
@@ -47,6 +48,11 @@ def numbers_in(text: str) -> list[str]:
     return [value for match in matches if (value := _value(match["top"], match["bottom"]))]
 
 
+def only_numbers(text: str) -> bool:
+    """Whether there is nothing in a text but numbers and what separates them."""
+    return re.fullmatch(r"[-\d.,;/\s$€£¥(){}\[\]\\]*", _plain(text)) is not None
+
+
 def number_word(text: str) -> str | None:
     """The value of a lone number word (``twelve``, ``twenty-five``), or None."""
     parts = re.split(r"[\s-]+", text.strip().strip(".").lower())
@@ -60,7 +66,14 @@ def number_word(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    text = text.translate(_TYPED).replace("\\$", "$").replace("\\,", "").replace("{,}", ",").replace("\\%", "%")
+    text = (
+        _SPACED.sub("", text)
+        .translate(_TYPED)
+        .replace("\\$", "$")
+        .replace("\\,", "")
+        .replace("{,}", ",")
+        .replace("\\%", "%")
+    )
     if "frac" in text:
         text = _FRACTION.sub(lambda m: f" {m[1].replace(' ', '')}/{m[2]} ", text)
     if "/" in text:

@@ -12,12 +12,16 @@ import warnings
 from fractions import Fraction
 from typing import Any
 
-from outthink.answers.fences import fenced
+from outthink.answers.fences import between, fenced
 from outthink.core.candidate import Answer
 
 LONGEST, DEPTH = 100_000, 100
 """Characters and levels of nesting of a literal or a program."""
-_ANSWER_TAG = re.compile(r"\[ANSWER\](.*?)\[/ANSWER\]", re.DOTALL | re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"\[(/?)ANSWER\]", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"(?=((?:\*\*|[`$])*))\1(?:[^\s.,;:]|[.,;:]\w|\s+(?:[-+*/%<>=|&]|(?:and|or|if|in|not)\b))", re.IGNORECASE
+)
+"""What follows a literal that is only the beginning of an expression, or of something else."""
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 
 
@@ -44,13 +48,14 @@ def find_literal(boxed: str | None, tail: str | None, text: str, closed: bool) -
 
     What a box or marker holds and is no literal is an answer as it stands (a string without its quotes).
     """
-    tags = _ANSWER_TAG.findall(text)
+    tags = between(_ANSWER_TAG, text)
     given = [part for part in (tags[-1] if tags else None, boxed, tail) if part and part.strip()]
     for part in given:
         if answer := _literal_in(part):
             return answer
     if given:
-        stands = given[0].strip().split("\n")[0].strip("` *")[:500]
+        stands = given[0].strip().split("\n")[0].strip("` ")
+        stands = stands.removeprefix("**").removesuffix("**") if stands.startswith("**") else stands
         return Answer(stands, "literal", f"?{stands}") if stands else None
     lines = text.strip().split("\n")
     return None if closed else _literal_in(fenced(text) or lines[-1])
@@ -67,10 +72,16 @@ def _literal_in(text: str) -> Answer | None:
 
 
 def _enclosed(text: str) -> str:
-    """From an opening bracket or quote at the start (after a sign of code) to where it closes."""
+    """From an opening bracket or quote at the start (after a sign of code) to where it closes, if it ends there."""
     text = text.lstrip("`* \n")
+    end = _end(text)
+    return text[:end] if end and not _GOES_ON.match(text, end) else ""
+
+
+def _end(text: str) -> int:
+    """Where the string or bracket that a text starts with ends, 0 where it does not."""
     if match := _STRING.match(text):
-        return match[0]
+        return match.end()
     depth, place = 0, 0
     while place < len(text):
         if text[place] in "'\"":
@@ -80,8 +91,8 @@ def _enclosed(text: str) -> str:
         depth += (text[place] in "([{") - (text[place] in ")]}")
         place += 1
         if depth <= 0:
-            return text[:place] if place > 1 else ""
-    return ""
+            return place if place > 1 else 0
+    return 0
 
 
 def _literal_key(value: Any) -> str:
@@ -91,6 +102,9 @@ def _literal_key(value: Any) -> str:
         return f"{value:x}" if abs(value) >= 10**15 else str(value)
     if isinstance(value, float):
         return _float_key(value)
+    if isinstance(value, complex):
+        parts = [_literal_key(value.real), _literal_key(value.imag)]
+        return parts[0] if parts[1] == "0" else "+".join(parts) + "j"
     if isinstance(value, list | tuple):
         left, right = "[]" if isinstance(value, list) else "()"
         return left + ",".join(map(_literal_key, value)) + right  # pyright: ignore[reportUnknownArgumentType]

@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -26,7 +27,9 @@ from outthink.core.candidate import Answer, Candidate
 LIMIT, START = 2.0, 15.0
 """Seconds for one answer, and for the process to come up (once)."""
 _WANTED = re.compile(r"\\(?:i?int|sum|prod|lim|det|gcd|lcm|max|min|begin\{vmatrix\})(?![A-Za-z])")
+_BRACKETED = re.compile(r"\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]")
 _SEVERAL = re.compile(r"[=<>;:]|\\text|\\(?:leq?|geq?|neq?|pm)(?![A-Za-z])|,\s")
+_DEEPEST = 10
 _REMEMBERED = 2048
 _GIVEN_UP = 3
 """After so many time-outs in a row nothing more is tried in this process."""
@@ -61,7 +64,14 @@ def _wanted(answer: Answer) -> bool:
     """Whether this is one formula, not understood, with a sign that sympy can work out."""
     if answer.key[:1] != "?" or answer.kind not in ("expression", "number"):
         return False
-    return bool(_WANTED.search(answer.text)) and not _SEVERAL.search(answer.text)
+    return bool(_WANTED.search(answer.text)) and not _SEVERAL.search(_outside(answer.text))
+
+
+def _outside(text: str) -> str:
+    """What is outside brackets, where ``=`` and commas mean several answers (and not a sum from ``k=1``)."""
+    for _ in range(_DEEPEST):
+        text = _BRACKETED.sub("", text)
+    return text
 
 
 class _Solver:
@@ -130,8 +140,8 @@ class _Solver:
         if process is not None and self._owner == os.getpid():
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with suppress(OSError):  # of a question that was not taken any more
                     pipe.close()
 
 

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from outthink.answers.fences import blocks
+from outthink.answers.fences import between, blocks
 from outthink.core.candidate import Answer
 from outthink.core.problem import Message
 
 LONGEST = 100_000
 """Characters of a structured answer."""
-_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_CALL = re.compile(r"<(/?)tool_call>")
 _STARTS = 40
 """Brackets at which JSON in prose is looked for, from the end."""
 
@@ -64,7 +64,7 @@ def calls_answer(text: str) -> Answer | None:
 
 
 def _written_calls(text: str) -> list[Any]:
-    parts = _CALL.findall(text[-LONGEST:]) or [text]
+    parts = between(_CALL, text[-LONGEST:]) or [text]
     calls: list[Any] = []
     for part in parts:
         try:
@@ -153,10 +153,22 @@ def _bracketed(text: str) -> Iterator[str]:
 
 
 def _partner(text: str, close: int) -> int | None:
-    """Where the bracket at ``close`` opens, counting brackets of its kind and leaving strings out of account."""
-    opening, closing, depth = ("{", "}", 0) if text[close] == "}" else ("[", "]", 0)
+    """Where the bracket at ``close`` opens, counting brackets of its kind outside strings."""
+    opening, closing, depth, quoted = ("{", "}", 0, False) if text[close] == "}" else ("[", "]", 0, False)
     for place in range(close, -1, -1):
-        depth += (text[place] == closing) - (text[place] == opening)
-        if depth == 0:
-            return place
+        char = text[place]
+        if char == '"':
+            quoted ^= not _escaped(text, place)
+        elif not quoted:
+            depth += (char == closing) - (char == opening)
+            if depth == 0:
+                return place
     return None
+
+
+def _escaped(text: str, place: int) -> bool:
+    """Whether an odd number of backslashes stands before a place."""
+    start = place
+    while start and text[start - 1] == "\\":
+        start -= 1
+    return (place - start) % 2 == 1

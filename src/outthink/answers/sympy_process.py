@@ -9,16 +9,18 @@ import json
 import re
 import signal
 import sys
+from typing import Any
 
 from math_verify import LatexExtractionConfig, parse  # pyright: ignore[reportMissingTypeStubs]
 from sympy import Derivative, Expr, Integral, Limit, Product, Sum, sstr
 
+from outthink.answers.grammar import FUNCTIONS
+
 IDLE, MEMORY = 300.0, 2 << 30
 """Seconds without work after which the process ends; bytes of memory it may take."""
-
-
-_OURS = {"E": "e", "I": "i", "log": "ln"}
-"""Euler's number, the imaginary unit and the natural logarithm as `outthink.answers.grammar` has them."""
+_OURS = {"E": "e", "I": "i", "log": "ln", "Abs": "abs"}
+"""Names of sympy as `outthink.answers.grammar` has them."""
+_KNOWN = FUNCTIONS | {"pi"}
 
 
 def serve() -> None:
@@ -37,15 +39,20 @@ def _value(text: str) -> str | None:
     """The value of a LaTeX formula in plain text, None where sympy finds none."""
     try:
         found = parse(f"${text}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)  # pyright: ignore
-        value = found[0].doit() if found and isinstance(found[0], Expr) else None  # pyright: ignore
+        value = _two_sided(found[0]).doit() if found and isinstance(found[0], Expr) else None  # pyright: ignore
         if value is None or value.has(Integral, Sum, Product, Limit, Derivative):  # pyright: ignore
             return None
-        written = str(sstr(value))  # pyright: ignore
-        return re.sub(r"\b(?:E|I|log)\b", lambda match: _OURS[match[0]], written)
+        written = re.sub(r"\b(?:E|I|log|Abs)\b", lambda match: _OURS[match[0]], str(sstr(value)))  # pyright: ignore
+        return written if _KNOWN.issuperset(re.findall(r"[A-Za-z]{2,}", written)) else None
     except (ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, RecursionError):
         return None
     except (TypeError, ValueError, RuntimeError):  # sympy raises any of these on what it cannot do
         return None
+
+
+def _two_sided(formula: Any) -> Any:
+    """Limits from both sides, as LaTeX means them: sympy's parser writes the one from above."""
+    return formula.replace(Limit, lambda term, x, to, _: Limit(term, x, to, "+-"))  # pyright: ignore
 
 
 def _alarm(seconds: float) -> None:
