@@ -217,6 +217,12 @@ def test_what_stands_around_formulas_is_read_too(one, other, equal):
     assert (key(one) == key(other)) is equal
 
 
+def test_formulas_that_agree_only_near_the_points_they_are_worked_out_at_stay_apart():
+    assert key("|x - 100| + x - 100") != key("0")
+    assert key(r"\sqrt{(x-100)^2}") != key("100 - x")
+    assert key(r"|x - 100| - |100 - x|") != key("1")
+
+
 def test_nothing_is_no_answer():
     for text in ("", " ", "$ $", "~", ".", "None", "{}" * 0):
         assert canonical(text, "expression") is None

@@ -112,6 +112,7 @@ def test_a_call_is_its_name_and_arguments_whatever_its_id_and_writing():
         json.dumps(CALL),
         json.dumps([CALL]),
         f"<tool_call>\n{json.dumps(CALL)}\n</tool_call>",
+        f"</tool_call> as I said: <tool_call> <tool_call>{json.dumps(CALL)}</tool_call> </tool_call>",
         json.dumps({"name": "find", "parameters": {"b": [1, 2], "a": 1}}),
     ],
 )

@@ -166,6 +166,8 @@ def _split(text: str, signs: tuple[str, ...]) -> list[str]:
 
 def _list(text: str) -> list[str]:
     """The elements of a bare list, the commas inside numbers left alone."""
+    if not re.search("[,;]|or|and", text):
+        return [text]
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", "\0"), text)
     text = _OR.sub(lambda match: match[0] if _within(text, match.start()) else ",", text)
     pieces = [piece.replace("\0", ",").strip() for piece in _split(text, (",", ";"))]
