@@ -142,14 +142,19 @@ class SampleCache:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._file = sqlite3.connect(self.path, timeout=_WAIT, check_same_thread=False)
-        file.execute("pragma journal_mode = wal")
-        file.execute("pragma synchronous = normal")
-        file.execute(_SCHEMA)
-        if self.path.stat().st_size > LARGEST:
-            with file:
-                file.execute("delete from samples where at <= (select avg(at) from samples)")
-            file.execute("vacuum")
+        file = sqlite3.connect(self.path, timeout=_WAIT, check_same_thread=False)
+        try:
+            _to_wal(file)
+            file.execute("pragma synchronous = normal")
+            file.execute(_SCHEMA)
+            if self.path.stat().st_size > LARGEST:
+                with file:
+                    file.execute("delete from samples where at <= (select avg(at) from samples)")
+                file.execute("vacuum")
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
         return file
 
     def _set_aside(self, warn: Warn) -> None:
@@ -192,6 +197,19 @@ def examine(path: Path) -> Examined | None:
     except sqlite3.Error as error:
         return Examined(0, size, str(error))
     return Examined(samples, size, None if sound == "ok" else str(sound))
+
+
+def _to_wal(file: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log; SQLite does not wait for this lock by itself when others turn it on too."""
+    until = time.monotonic() + _WAIT
+    while True:
+        try:
+            file.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
 
 
 def _serves(finish: str, tokens: int, limit: int | None) -> bool:
