@@ -197,13 +197,12 @@ async def _recorded(
     finally:
         ended.usage, ended.charged = _total(ledger, log), ledger.charged
         log.emit(ended)
-    usage = _total(ledger, log)
     return msgspec.structs.replace(
         result,
         candidates=tuple(sorted(context.candidates, key=lambda found: found.index)),
-        usage=usage,
+        usage=ended.usage,
         by_role=dict(ledger.by_role),
-        billed=msgspec.structs.replace(ledger.billed, seconds=usage.seconds),
+        billed=msgspec.structs.replace(ledger.billed, seconds=ended.usage.seconds),
         strategy=text,
         model=context.default,
         run_id=run_id,

@@ -8,7 +8,6 @@ findings to ``outthink doctor``). A plugin that cannot be imported is an error o
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache, lru_cache
@@ -17,6 +16,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from outthink.core.errors import BadSpec, InputError, UnknownName
 from outthink.core.finding import Finding
+from outthink.core.names import did_you_mean
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
@@ -58,6 +58,7 @@ def strategy(text: str) -> Strategy:
     return cast("Strategy", _build(parse(text), text, _STRATEGIES))
 
 
+@lru_cache(256)
 def verifier(text: str) -> Verifier:
     """The verifier an expression names. Raises `BadSpec` or `UnknownName`."""
     return cast("Verifier", _build(parse(text), text, VERIFIERS))
@@ -161,8 +162,7 @@ def _build(call: Call, text: str, group: str) -> object:
 def _class_of(call: Call, group: str) -> Any:
     known = sorted(_entries(group))
     if call.name not in known:
-        near = difflib.get_close_matches(call.name, known, 1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
+        meant = did_you_mean(call.name, known)
         raise UnknownName(f"{_NOUNS[group]} {call.name!r} does not exist; {meant}Known: {', '.join(known)}", known)
     return _load(group, call.name)
 
@@ -180,8 +180,7 @@ def _bound(call: Call, text: str, group: str) -> list[tuple[str, Value]]:
     values = dict(zip(names, call.args, strict=False))
     for name, value in call.kwargs:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            meant = f"did you mean {near[0]!r}? " if near else ""
+            meant = did_you_mean(name, names)
             raise UnknownName(
                 f"{call.name} has no parameter {name!r}; {meant}It takes {_listing(fields) or 'none'}", names
             )

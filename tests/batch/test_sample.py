@@ -12,7 +12,7 @@ import pytest
 
 from outthink import Engine, Problem
 from outthink.batch.record import Recording
-from outthink.batch.sample import Question, questions_of, sample
+from outthink.batch.sample import Question, sample
 from outthink.core.errors import InputError, Refused, ServerFault, Unsupported
 from outthink.models.fake import FakeModel
 from outthink.models.fake_server import FakeServer, Faults
@@ -188,31 +188,6 @@ async def test_double_ids_are_refused_before_anything_is_spent(tmp_path):
         await record(tmp_path / "p", [QUESTIONS[0], QUESTIONS[1], QUESTIONS[0]])
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ('{"question": "q"}', "line 2: it has no answer"),
-        ('{"question": "", "answer": 1}', "line 2: the question is empty"),
-        ('{"id": "a", "question": "q", "answer": 1}', "line 2: the id 'a' is that of line 1"),
-        ("broken", "line 2: it is not JSON"),
-        ('{"question": "q", "answer": 1, "kind": "nonsense"}', "line 2: Invalid enum value 'nonsense'"),
-    ],
-)
-async def test_data_that_is_wrong_is_named_by_its_line(tmp_path, line, told):
-    (tmp_path / "d").write_text('{"id": "a", "question": "q", "answer": 1}\n' + line)
-    with pytest.raises(InputError, match=told):
-        list(questions_of(str(tmp_path / "d")))
-
-
-async def test_fields_of_the_data_go_along_for_graders(tmp_path):
-    row = {"id": 3, "question": "Which?", "answer": "B", "kind": "choice", "choices": ["x", "y"], "tests": ["t"]}
-    (tmp_path / "d").write_text(json.dumps(row))
-    await record(tmp_path / "p", questions_of(str(tmp_path / "d")), n=1)
-    (found,) = read_pool(tmp_path / "p")
-    assert (found.id, found.kind, found.choices, found.answer) == ("3", "choice", ("x", "y"), "B")
-    assert found.extra == {"tests": ["t"]}
-
-
 class TestAgainstAServer:
     @pytest.fixture
     def anyio_backend(self):
@@ -268,7 +243,7 @@ class TestAgainstAServer:
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        (["none", "p", "-n", "2"], 2, "cannot be read"),
+        (["none", "p", "-n", "2"], 2, "cannot read none"),
         (["d", "p", "-n", "0"], 2, "--n takes"),
         (["d", "p", "-n", "2", "--first", "9"], 2, "no rows from row 9"),
         (["d", "p", "-n", "2", "-s", "best-of-n"], 2, "no single prompt"),

@@ -19,19 +19,19 @@ _CLOCK = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?\b|\b\d{4}-\d{2}-\d{2}\b|\b\d{1,
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{\s*(-?\s*[\d.,]+)\s*\}\s*\{\s*([\d.,]+)\s*\}")
 _MIXED = re.compile(r"(?<![\w.])(-?\d+)\s+(\d+)\s?/\s?(\d+)(?![\d/])")
 _SPACED = re.compile(r"(?<=\d)[\u00a0\u202f](?=\d{3}(?!\d))")
-_TYPED = str.maketrans(
-    {
-        "−": "-",
-        "–": "-",
-        "\u00a0": " ",
-        "\u202f": " ",
-        "½": " 1/2",
-        "¼": " 1/4",
-        "¾": " 3/4",
-        "⅓": " 1/3",
-        "⅔": " 2/3",
-    }
-)
+TYPED = {
+    "−": "-",
+    "–": "-",
+    "\u00a0": " ",
+    "\u202f": " ",
+    "½": " 1/2",
+    "¼": " 1/4",
+    "¾": " 3/4",
+    "⅓": " 1/3",
+    "⅔": " 2/3",
+}
+"""Typeset signs and the plain ones that they stand for."""
+_TYPED = str.maketrans(TYPED)
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from outthink.answers.numbers import TYPED
+
 LONGEST = 2000
 """Characters that are looked at."""
 _SIGNS = str.maketrans(
     {
-        "−": "-",
-        "–": "-",
+        **TYPED,
         "×": "*",
         "·": "*",
         "⋅": "*",
@@ -29,13 +30,6 @@ _SIGNS = str.maketrans(
         "β": "\\beta ",
         "λ": "\\lambda ",
         "º": "°",
-        "\u00a0": " ",
-        "\u202f": " ",
-        "½": " 1/2",
-        "¼": " 1/4",
-        "¾": " 3/4",
-        "⅓": " 1/3",
-        "⅔": " 2/3",
         "’": "'",
         "\0": " ",
     }

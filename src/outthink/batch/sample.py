@@ -6,7 +6,7 @@ what it had bought comes from the cache. A pool holds samples of one model, one 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,10 @@ import msgspec
 
 from outthink import __version__, plugins
 from outthink.api import Engine
-from outthink.batch.files import Line, LineWriter
+from outthink.batch.files import LineWriter
 from outthink.batch.map import hopeless
 from outthink.batch.progress import Progress, Report, silent
 from outthink.batch.record import Record, Recording, recorder
-from outthink.batch.rows import read_row
 from outthink.batch.spread import spread
 from outthink.core.candidate import Candidate, Result
 from outthink.core.errors import (
@@ -42,8 +41,6 @@ from outthink.strategies.results import with_kind
 QUESTIONS = 16
 """Questions worked on at once by default; two on an engine with slots, so that one is always waiting."""
 _encode = msgspec.json.Encoder().encode
-_OWN = ("id", "question", "answer", "answer_kind", "kind", "choices")
-"""Fields of a data row that have a place of their own in a pool row."""
 
 
 class Question(NamedTuple):
@@ -60,34 +57,6 @@ class Recorded(msgspec.Struct):
 
     progress: Progress
     failures: list[tuple[str, OutthinkError]] = []
-
-
-def questions_of(path: str) -> Iterator[Question]:
-    """The rows of a file of JSON lines. Raises `InputError` naming the line that is wrong.
-
-    ``question`` and ``answer`` (the gold; null where there is none), optional ``id``, ``answer_kind`` or ``kind``, and
-    ``choices``; every other field goes along in the pool for graders.
-    """
-    try:
-        file = Path(path).expanduser().open("rb")
-    except OSError as error:
-        raise InputError(f"the data {path} cannot be read ({error.strerror}); check the path") from error
-    met: dict[str, int] = {}
-    with file:
-        for number, text in enumerate(file, start=1):
-            row = read_row(Line(number, text.rstrip(b"\n"), len(text)))
-            if row is None:
-                continue
-            if row.error is not None or row.problem is None:
-                raise InputError(f"{path}, {row.error}")
-            if "answer" not in row.fields:
-                raise InputError(
-                    f"{path}, line {number}: it has no answer to grade by; add one (null if there is none)"
-                )
-            if (before := met.setdefault(str(row.id), number)) != number:
-                raise InputError(f"{path}, line {number}: the id {row.id!r} is that of line {before}; give it its own")
-            extra = {name: value for name, value in row.fields.items() if name not in _OWN}
-            yield Question(str(row.id), row.problem, row.fields["answer"], extra)
 
 
 async def sample(

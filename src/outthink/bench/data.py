@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ from outthink.bench.questions import Contexts, Fields, choices_of, paragraphs_of
 from outthink.bench.rows import (
     GYM,
     KIND_OF_GRADER,
+    NONE,
+    WITHOUT_GOLD,
     DataSet,
     Row,
     check_grader,
@@ -30,31 +33,39 @@ from outthink.bench.rows import (
     without_repeats,
 )
 from outthink.core.errors import InputError
-from outthink.core.problem import Message, Problem
+from outthink.core.problem import ANSWER_KINDS, Message, Problem
 
-_OWN = {"id", "question", "messages", "answer", "grader", "tests", "test_imports", "choices", "cluster"}
-_OWN_LARGE = {"context", "contexts", "samples"}
+_OWN = {"id", "question", "messages", "answer", "kind", "answer_kind", "grader", "choices", "cluster"}
+_OWN_LARGE = {"tests", "test_imports", "context", "contexts", "samples"}
 
 
-def load(source: str | os.PathLike[str], *, grader: str | None = None, contexts: Contexts = "inline") -> DataSet:
+def load(
+    source: str | os.PathLike[str],
+    *,
+    grader: str | None = None,
+    contexts: Contexts = "inline",
+    graded: bool = True,
+) -> DataSet:
     """A data set by the path of a JSON lines file, ``reasoning-gym:TASK?size=…&seed=…`` or ``hub:OWNER/NAME?…``.
 
-    ``grader`` is used for rows that name none. Raises `InputError` naming the file, the line and the remedy.
+    ``grader`` is used for rows that name none; a row that still has none, or no answer, is an error unless ``graded``
+    is false: then its grader is ``none``. Raises `InputError` naming the file, the line and the remedy.
     """
     if grader is not None:
         check_grader(grader)
     source = os.fspath(source)
+    read = partial(row_of, grader=grader, contexts=contexts, graded=graded)
     if source.startswith(GYM):
         rows = without_repeats(gym_rows(source), source)
         return DataSet(source, rows, content_fingerprint(rows))
     if source.startswith(HUB):
-        rows = _rows(hub_fields(source), source, "row", grader, contexts)
+        rows = _rows(hub_fields(source), source, "row", read)
         return DataSet(source, rows, content_fingerprint(rows))
     try:
         data = Path(source).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {source}: {error.strerror}; give the path of a JSON lines file") from error
-    rows = _rows(_lines(data, source), source, "line", grader, contexts)
+    rows = _rows(_lines(data, source), source, "line", read)
     return DataSet(source, rows, hashlib.sha256(data).hexdigest())
 
 
@@ -76,7 +87,7 @@ def _lines(data: bytes, source: str) -> Iterator[tuple[int, Fields]]:
 
 
 def _rows(
-    numbered: Iterator[tuple[int, Fields]], source: str, unit: str, grader: str | None, contexts: Contexts
+    numbered: Iterator[tuple[int, Fields]], source: str, unit: str, read: Callable[[Fields, str], Row]
 ) -> tuple[Row, ...]:
     """Rows of numbered fields. Ids are all given or all made from the questions."""
     rows: list[Row] = []
@@ -89,7 +100,7 @@ def _rows(
         if named != has_id:
             missing = "has no id though others have" if named else "has an id though others have none"
             raise InputError(f"{where} {missing}; give every row an id, or none")
-        row = row_of(fields, where, grader=grader, contexts=contexts)
+        row = read(fields, where)
         if row.id in places:
             again = f"id {row.id!r} was used by {unit} {places[row.id]}"
             raise InputError(f"{where}: {again}; " + ("make ids differ" if named else "remove the repeated question"))
@@ -98,9 +109,18 @@ def _rows(
     return without_repeats(rows, source)
 
 
-def row_of(fields: Fields, where: str = "the row", *, grader: str | None = None, contexts: Contexts = "inline") -> Row:
+def row_of(
+    fields: Fields,
+    where: str = "the row",
+    *,
+    grader: str | None = None,
+    contexts: Contexts = "inline",
+    graded: bool = True,
+) -> Row:
     """One row from its fields. ``where`` begins the message of the `InputError` that a bad row raises."""
-    name = _grader_of(fields, grader, where)
+    if (kind := fields.get("kind") or fields.get("answer_kind") or "auto") not in ANSWER_KINDS:
+        raise InputError(f"{where}: answer kind {kind!r} does not exist; use {', '.join(ANSWER_KINDS)}")
+    name = _grader_of(fields, grader, where, graded)
     messages = _messages(fields, name, where, contexts)
     tests = _texts(fields, "tests", where)
     given = fields.get("id")
@@ -110,7 +130,7 @@ def row_of(fields: Fields, where: str = "the row", *, grader: str | None = None,
         problem=Problem(
             id=identity,
             messages=messages,
-            answer_kind=KIND_OF_GRADER.get(name, "literal"),
+            answer_kind=kind if name == NONE else KIND_OF_GRADER.get(name, "literal"),
             choices=choices_of(fields) if name == "choice" else (),
             context=paragraphs_of(fields) if contexts == "apart" else (),
             tests=public_test(fields) if name == "tests" else None,
@@ -125,8 +145,10 @@ def row_of(fields: Fields, where: str = "the row", *, grader: str | None = None,
     return row
 
 
-def _grader_of(fields: Fields, grader: str | None, where: str) -> str:
+def _grader_of(fields: Fields, grader: str | None, where: str, graded: bool) -> str:
     name = fields.get("grader") or grader or infer_grader(fields)
+    if not graded and (name is None or (fields.get("answer") is None and name not in WITHOUT_GOLD)):
+        return NONE
     if name is None:
         known = ", ".join(KIND_OF_GRADER)
         raise InputError(f'{where}: nothing tells how to compare the answer; give "grader" or --grader one of {known}')
@@ -161,7 +183,7 @@ def _gold(fields: Fields, grader: str, where: str) -> str:
     gold: Any = fields.get("answer")
     if grader == "choice" and type(gold) is int and 0 <= gold < len(choices_of(fields)):
         return choices_of(fields)[gold][1]
-    if gold is None and grader in ("tests", "game24"):
+    if gold in (None, "") and grader in WITHOUT_GOLD:
         return ""
     if gold is None or not str(gold).strip():
         raise InputError(f'{where} has no "answer"; give the right answer, or remove the row')

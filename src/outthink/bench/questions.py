@@ -61,8 +61,10 @@ def _paragraph(one: Any) -> str:
 
 def public_test(fields: Fields) -> str | None:
     """The first assertion, with the imports it needs: the only test that is shown."""
-    first = next((test for test in fields.get("tests") or () if str(test).lstrip().startswith("assert")), None)
-    return None if first is None else "\n".join((*map(str, fields.get("test_imports") or ()), str(first)))
+    given: Sequence[object] = (*(fields.get("test_imports") or ()), *(fields.get("tests") or ()))
+    tests = [str(test) for test in given]
+    first = next((i for i, test in enumerate(tests) if test.lstrip().startswith("assert")), None)
+    return None if first is None else "\n".join(tests[: first + 1])
 
 
 def _program(fields: Fields) -> str:

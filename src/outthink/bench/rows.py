@@ -24,6 +24,12 @@ KIND_OF_GRADER: dict[str, AnswerKind] = {
 }
 """The graders, and the kind of answer each reads. ``tokens`` compares lists of words, or of brackets."""
 
+NONE = "none"
+"""The grader of a row that only samples are wanted of: nothing tells what is right."""
+
+WITHOUT_GOLD = ("tests", "game24", NONE)
+"""Graders that need no gold answer."""
+
 GYM = "reasoning-gym:"
 """What the name of a reasoning-gym grader or data set starts with."""
 

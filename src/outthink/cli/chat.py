@@ -6,7 +6,6 @@ that Ctrl-C ends the answer that is being thought about and nothing more.
 
 from __future__ import annotations
 
-import difflib
 import json
 import signal
 import sys
@@ -28,6 +27,7 @@ from outthink.cli.live import follow, summary
 from outthink.cli.solve import shown
 from outthink.core.candidate import Result
 from outthink.core.errors import BadSpec, InputError, OutthinkError, UnknownName
+from outthink.core.names import did_you_mean
 from outthink.core.problem import ANSWER_KINDS, AnswerKind, Message, Problem
 from outthink.core.usage import Budget
 from outthink.engine.groups import task_group
@@ -132,8 +132,7 @@ class Chat:
                 _tell(HELP)
             case _:
                 known = ("strategy", "budget", "model", "answer", "new", "save", "help", "quit")
-                near = difflib.get_close_matches(name, known, 1)
-                meant = f"did you mean /{near[0]}? " if near else ""
+                meant = did_you_mean(name, known, "/{}")
                 raise UnknownName(f"/{name} does not exist; {meant}/help lists what does", known)
         return False
 

@@ -12,6 +12,7 @@ import typer
 from outthink.api import Engine
 from outthink.batch.map import ROWS, Plan, map_file
 from outthink.batch.progress import Progress, Report
+from outthink.cli import options
 from outthink.cli.jobs import run_job, told
 from outthink.core.errors import BadSpec, InputError
 from outthink.core.problem import ANSWER_KINDS, AnswerKind
@@ -25,10 +26,8 @@ def register(root: typer.Typer, summary: str) -> None:
 def map_(
     source: str = typer.Argument(..., metavar="IN.jsonl", help="Rows with question or messages; - reads standard in."),
     target: str = typer.Argument(..., metavar="OUT.jsonl", help="One row for each; - writes standard output."),
-    model: str | None = typer.Option(
-        None, "--model", "-m", help="A catalog name, FILE.gguf, or NAME@http://host:port/v1."
-    ),
-    strategy: str | None = typer.Option(None, "--strategy", "-s", help='For example "self-consistency(n=16)".'),
+    model: str | None = options.MODEL,
+    strategy: str | None = options.STRATEGY,
     budget: str | None = typer.Option(None, "--budget", "-b", help="Of each row, for example tokens=4000,seconds=20."),
     total: str | None = typer.Option(None, "--total-budget", help="Of the whole job, for example usd=5."),
     concurrency: int | None = typer.Option(None, "--concurrency", help="Rows worked on at once."),
@@ -38,10 +37,10 @@ def map_(
         False, "--retry-errors", help="With --resume: try rows again that a server or a budget failed."
     ),
     answer: str = typer.Option("auto", "--answer", help="The kind of answer where a row names none."),
-    seed: int | None = typer.Option(None, "--seed", help="Sample i uses seed + i; 0 unless given."),
-    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
-    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew."),
-    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+    seed: int | None = options.SEED,
+    timeout: float | None = options.TIMEOUT,
+    no_cache: bool = options.NO_CACHE,
+    debug: bool = options.DEBUG,
 ) -> None:
     """Answer a file of questions."""
     del debug  # read at the edge

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from itertools import islice
 
 import anyio
+import msgspec
 import typer
 
 from outthink.api import Engine
 from outthink.batch.progress import Report
 from outthink.batch.record import Recording
-from outthink.batch.sample import Question, Recorded, questions_of, sample
+from outthink.batch.sample import Recorded, sample
+from outthink.bench.data import load
+from outthink.bench.recording import to_record
+from outthink.bench.rows import DataSet
+from outthink.cli import options
 from outthink.cli.jobs import run_job, told
 from outthink.core.errors import InputError
 
@@ -22,12 +25,12 @@ def register(root: typer.Typer, summary: str) -> None:
 
 
 def sample_(
-    data: str = typer.Argument(..., metavar="DATA.jsonl", help="Rows with question and answer."),
+    data: str = typer.Argument(
+        ..., metavar="DATA", help="A file of JSON lines with question and answer, or reasoning-gym:TASK?size=…&seed=…."
+    ),
     pool: str = typer.Argument(..., metavar="POOL.jsonl", help="Written here; what it holds is kept and completed."),
     n: int = typer.Option(..., "--n", "-n", help="Samples of each question."),
-    model: str | None = typer.Option(
-        None, "--model", "-m", help="A catalog name, FILE.gguf, or NAME@http://host:port/v1."
-    ),
+    model: str | None = options.MODEL,
     strategy: str = typer.Option(
         "self-consistency", "--strategy", "-s", help="Whose prompt: direct, cot or self-consistency."
     ),
@@ -36,9 +39,10 @@ def sample_(
     concurrency: int | None = typer.Option(None, "--concurrency", help="Questions worked on at once."),
     first: int = typer.Option(1, "--first", help="The first row to take, counting from 1."),
     limit: int | None = typer.Option(None, "--limit", help="How many rows to take."),
-    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
-    no_cache: bool = typer.Option(False, "--no-cache", help="Buy every sample anew."),
-    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+    grader: str | None = typer.Option(None, "--grader", help="How answers are compared, where the data do not say."),
+    timeout: float | None = options.TIMEOUT,
+    no_cache: bool = options.NO_CACHE,
+    debug: bool = options.DEBUG,
 ) -> None:
     """Record a pool of samples."""
     del debug  # read at the edge
@@ -50,7 +54,7 @@ def sample_(
     recording = Recording(
         n=n, strategy=strategy, temperature=temperature, max_tokens=max_tokens, concurrency=concurrency
     )
-    rows = list(_part(questions_of(data), first, limit))
+    rows = list(to_record(_part(load(data, grader=grader, graded=False), first, limit)))
 
     async def job(report: Report) -> Recorded:
         async with Engine(model, timeout=timeout, cache=not no_cache) as engine:
@@ -67,11 +71,11 @@ def sample_(
         raise typer.Exit(4)
 
 
-def _part(questions: Iterator[Question], first: int, limit: int | None) -> Iterator[Question]:
+def _part(data: DataSet, first: int, limit: int | None) -> DataSet:
     """The rows that were asked for. Raises `InputError` when there are none."""
     if first < 1:
         raise InputError(f"--first takes a whole number above 0, not {first}")
-    found = list(islice(questions, first - 1, None if limit is None else first - 1 + limit))
+    found = data.rows[first - 1 : None if limit is None else first - 1 + limit]
     if not found:
         raise InputError(f"there are no rows from row {first} on; lower --first, or name another file")
-    return iter(found)
+    return msgspec.structs.replace(data, rows=found)

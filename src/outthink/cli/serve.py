@@ -8,6 +8,7 @@ import anyio
 import typer
 
 from outthink import plugins
+from outthink.cli import options
 from outthink.core.errors import InputError
 
 
@@ -24,9 +25,9 @@ def serve(
     strategy: str | None = typer.Option(
         None, "--strategy", "-s", help="For requests that name none; else by the kind of answer."
     ),
-    concurrency: int = typer.Option(64, "--concurrency", help="Calls in flight at one server."),
-    timeout: float | None = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply."),
-    debug: bool = typer.Option(False, "--debug", help="Show where an error comes from."),
+    concurrency: int = options.CONCURRENCY,
+    timeout: float | None = options.TIMEOUT,
+    debug: bool = options.DEBUG,
 ) -> None:
     """Serve the OpenAI protocol; any client thinks longer by changing its base URL."""
     del debug  # read at the edge

@@ -10,6 +10,8 @@ from outthink.core.problem import AnswerKind, Message
 from outthink.core.usage import ROLES, Role, Usage
 
 Finish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
+WHOLE: frozenset[Finish] = frozenset({"stop", "tool_calls"})
+"""How what was said to its end has ended."""
 Origin = Literal["sample", "revise", "continue", "merge"]
 StopReason = Literal[
     "settled",

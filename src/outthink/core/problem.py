@@ -93,6 +93,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         parts: list[dict[str, Any]] = [] if content is None or isinstance(content, str) else content
         return bool(self.question.strip()) or any(part.get("type") != "text" for part in parts)
 
+    def limit(self, default: int | None) -> int | None:
+        """New tokens of the visible answer: what the caller set, by its older or newer name, else ``default``."""
+        return self.params.get("max_completion_tokens", self.params.get("max_tokens", default))
+
 
 def text_of(message: Message) -> str:
     """A message's text: its content, or its text parts joined by newlines."""

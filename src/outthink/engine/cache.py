@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
-from outthink.core.candidate import Candidate
+from outthink.core.candidate import WHOLE, Candidate
 from outthink.core.wire import Ask, Bill
 
 LARGEST = 2 << 30
@@ -30,7 +30,13 @@ create table if not exists samples (
     primary key (key, seed, tokens)
 ) without rowid
 """
+_FIND = (
+    "select seed, finish, tokens, logprobs, call, bill, sample from samples "
+    "where key = ? and seed between ? and ? order by seed, tokens"
+)
+_KEEP = "insert or replace into samples values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WAIT = 2.0
+_T = TypeVar("_T")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_sample = msgspec.msgpack.Decoder(Candidate).decode
 _decode_bill = msgspec.msgpack.Decoder(Bill).decode
@@ -38,7 +44,7 @@ _decode_bill = msgspec.msgpack.Decoder(Bill).decode
 Warn = Callable[[str], None]
 
 
-class Recalled(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True):
     """A sample from the cache. ``call`` names the request that bought it, and ``bill`` what that cost in all."""
 
     seed: int
@@ -63,82 +69,53 @@ class SampleCache:
         self._file: sqlite3.Connection | None = None
         self._off = False
 
-    def find(self, source: str, ask: Ask, seeds: range, warn: Warn) -> list[Recalled]:
+    def find(self, source: str, ask: Ask, seeds: range, warn: Warn) -> list[Kept]:
         """The samples of these seeds that may stand for new ones, in order of seed."""
-        rows = self._run(
-            "select seed, finish, tokens, logprobs, call, bill, sample from samples "
-            "where key = ? and seed between ? and ? order by seed, tokens",
-            [(key_of(source, ask), seeds[0], seeds[-1])],
-            warn,
-        )
-        found: dict[int, Recalled] = {}
+        asked, wanted = (key_of(source, ask), seeds[0], seeds[-1]), _logged(ask)
+        rows = self._with(lambda file: file.execute(_FIND, asked).fetchall(), warn) or []
+        found: dict[int, Kept] = {}
         for seed, finish, tokens, logprobs, call, bill, sample in rows:
-            if _serves(finish, tokens, ask.max_tokens) and logprobs >= max(ask.logprobs, ask.top_logprobs):
-                found[seed] = Recalled(seed, call, _decode_bill(bill), _decode_sample(sample))
+            if _serves(finish, tokens, ask.max_tokens) and logprobs >= wanted:
+                found[seed] = Kept(seed, call, _decode_bill(bill), _decode_sample(sample))
         return list(found.values())
 
     def keep(
         self, source: str, ask: Ask, call: bytes, bill: Bill, samples: Sequence[tuple[int, Candidate]], warn: Warn
     ) -> None:
         """Keep the samples of one request, each with its seed; what was cut short is not kept."""
-        key, logged, paid, now = (
-            key_of(source, ask),
-            max(ask.logprobs, ask.top_logprobs),
-            _encode(bill),
-            int(time.time()),
-        )
-        self._run(
-            "insert or replace into samples values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    key,
-                    seed,
-                    one.finish,
-                    one.tokens,
-                    max(logged, one.logprobs is not None),
-                    call,
-                    paid,
-                    _encode(one),
-                    now,
-                )
-                for seed, one in samples
-                if one.finish in ("stop", "length", "tool_calls")
-            ],
-            warn,
-        )
+        key, logged, paid, now = key_of(source, ask), _logged(ask), _encode(bill), int(time.time())
+        rows = [
+            (key, seed, one.finish, one.tokens, max(logged, one.logprobs is not None), call, paid, _encode(one), now)
+            for seed, one in samples
+            if one.finish == "length" or one.finish in WHOLE
+        ]
+        if rows:
+            self._with(lambda file: _write(file, rows), warn)
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _run(self, statement: str, rows: Sequence[tuple[object, ...]], warn: Warn) -> list[tuple[Any, ...]]:
-        """One statement in its own transaction; a fault is said and costs only the cache."""
-        if self._off or not rows:
-            return []
+    def _with(self, work: Callable[[sqlite3.Connection], _T], warn: Warn) -> _T | None:
+        """Do one thing with the file; a fault is said, and costs only the cache (None)."""
+        if self._off:
+            return None
         try:
-            return self._execute(statement, rows)
+            return work(self._file or self._open())
         except sqlite3.OperationalError as error:  # locked, full, read-only: the file itself is sound
             if "malformed" not in str(error):
                 self._off = "locked" not in str(error)
                 warn(f"the sample cache {self.path} cannot be used ({error}); going on without it")
-                return []
+                return None
         except sqlite3.DatabaseError:
             pass
         except OSError as error:
             self._off = True
             warn(f"the sample cache {self.path} cannot be used ({error.strerror}); going on without it")
-            return []
+            return None
         self._set_aside(warn)
-        return []
-
-    def _execute(self, statement: str, rows: Sequence[tuple[object, ...]]) -> list[tuple[Any, ...]]:
-        file = self._file or self._open()
-        if statement.startswith("select"):
-            return file.execute(statement, rows[0]).fetchall()
-        with file:
-            file.executemany(statement, rows)
-        return []
+        return None
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,6 +187,16 @@ def _to_wal(file: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(0.005)
+
+
+def _write(file: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    with file:
+        file.executemany(_KEEP, rows)
+
+
+def _logged(ask: Ask) -> int:
+    """How many log probabilities a place was asked for: none, the token's own, or those of the likeliest."""
+    return max(ask.logprobs, ask.top_logprobs)
 
 
 def _serves(finish: str, tokens: int, limit: int | None) -> bool:

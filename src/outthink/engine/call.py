@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import anyio
@@ -269,8 +269,7 @@ class Flight:
                         self._show(delta.index, delta)
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
-                        self._add_grown(grown)
-                        self._keep()
+                        self._keep([self._add_grown(grown)])
                     elif not self._covered():
                         break
         except ServerError as error:
@@ -319,17 +318,17 @@ class Flight:
             ):
                 caller.line.margin += max(0, charge.prompt_tokens - hold.worst.prompt_tokens)
                 caller.context.log.emit(Overdraft(call=self._call, held=hold.worst, actual=charge))
-        self._keep()
+        self._keep(list(self._found))
         caller.context.log.emit(CallSettled(call=self._call, usage=usage, charged=ledger.charged, held=ledger.held))
         return usage
 
-    def _keep(self) -> None:
-        """Put what is whole into the cache; at each choice's end and once more with the bill."""
+    def _keep(self, indexes: Sequence[int]) -> None:
+        """Put samples into the cache: each of a stream at its end, and all once more with the bill."""
         context, line, ask = self._caller.context, self._caller.line, self._job.ask
-        if context.cache is None or ask.seed is None or not line.model.source or not self._found:
+        if context.cache is None or ask.seed is None or not line.model.source or not indexes:
             return
         bill = self._ending.bill or Bill(self._ending.prompt, self._ending.arrived or 0)
-        samples = [(ask.seed + index, context.candidates[place]) for index, place in self._found.items()]
+        samples = [(ask.seed + index, context.candidates[self._found[index]]) for index in indexes]
         context.cache.keep(line.model.source, ask, self._id, bill, samples, context.warn)
 
     def _keep_partial(self) -> None:
@@ -339,8 +338,10 @@ class Flight:
             if self._job.index + grown.index not in self._found:
                 self._add_grown(grown, landing=at_deadline or self._ending.error is None)
 
-    def _add_grown(self, grown: Growing, landing: bool = True) -> None:
-        self._add(self._candidate(grown.choice(), grown.tokens), landing)
+    def _add_grown(self, grown: Growing, landing: bool = True) -> int:
+        found = self._candidate(grown.choice(), grown.tokens)
+        self._add(found, landing)
+        return found.index
 
     def _candidate(self, choice: Choice, tokens: int) -> Candidate:
         job, model = self._job, self._caller.line.model.name

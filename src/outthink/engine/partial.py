@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from outthink.answers import extract
-from outthink.core.candidate import Answer, Candidate, Finish, summarise_logprobs
+from outthink.core.candidate import WHOLE, Answer, Candidate, Finish, summarise_logprobs
 from outthink.core.problem import Message, Problem
 from outthink.core.wire import Choice, Delta
 
@@ -153,8 +153,8 @@ def recalled(sample: Candidate, problem: Problem, index: int, model: str) -> Can
 
 
 def _answer(said: Choice | Candidate, problem: Problem) -> Answer | None:
-    whole = said.finish in ("stop", "tool_calls")
-    return extract(said.text, problem.answer_kind, problem.choices, marked=not whole, message=said.message)
+    cut = said.finish not in WHOLE
+    return extract(said.text, problem.answer_kind, problem.choices, marked=cut, message=said.message)
 
 
 def with_tokens(candidates: Sequence[Candidate], tokens: Sequence[int]) -> list[Candidate]:

@@ -158,7 +158,7 @@ class EngineRun:
             merged["tools"] = problem.tools
         ask = Ask(
             messages=problem.messages,
-            max_tokens=given.get("max_completion_tokens", given.get("max_tokens", params.max_tokens)),
+            max_tokens=problem.limit(params.max_tokens),
             seed=given.get("seed", self._context.seed),
             logprobs=bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
             top_logprobs=params.top_logprobs,

@@ -6,13 +6,13 @@ a TOML file that adds sources: ``[NAME] wheels = [{package = …, version = …,
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
 import msgspec
 
 from outthink.core.errors import InputError, UnknownName
+from outthink.core.names import did_you_mean
 
 DEFAULT = "qwen2.5-coder-0.5b"
 
@@ -89,8 +89,7 @@ def find(name: str) -> Entry:
     """The catalog entry of a name, with the sources file's wheels. Raises `UnknownName`."""
     known = {entry.name: entry for entry in ENTRIES}
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
+        meant = did_you_mean(name, known)
         raise UnknownName(
             f"model {name!r} does not exist; {meant}Known: {', '.join(known)}; or give a path ending in .gguf, "
             "or NAME@http://host:port/v1",

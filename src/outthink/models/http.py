@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -199,16 +200,14 @@ class HttpModel:
 
     async def _send(self, url: yarl.URL, body: dict[str, Any] | None) -> aiohttp.ClientResponse:
         """One request; once more where a kept connection turned out closed before the request could leave."""
-        session, method = self._session or self._connect(), "GET" if body is None else "POST"
-        data = None if body is None else _encode(body)
-        for again in (True, False):
-            try:
-                return await session.request(method, url, data=data, headers=self.headers, allow_redirects=False)
-            except aiohttp.ClientOSError as error:
-                unsent = isinstance(error.__cause__, aiohttp.ClientConnectionResetError)
-                if not (unsent and again):
-                    raise
-        raise AssertionError("not reached")
+        method, data = ("GET", None) if body is None else ("POST", _encode(body))
+        ask = partial((self._session or self._connect()).request, method, url, data=data, headers=self.headers)
+        try:
+            return await ask(allow_redirects=False)
+        except aiohttp.ClientOSError as error:
+            if not isinstance(error.__cause__, aiohttp.ClientConnectionResetError):
+                raise
+        return await ask(allow_redirects=False)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The whole body, without the key should the server have sent it back."""

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from outthink.answers import Votes, resolved
-from outthink.core.candidate import Candidate, Result, Score, StopReason
+from outthink.core.candidate import WHOLE, Candidate, Result, Score, StopReason
 from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
@@ -98,6 +98,6 @@ def weighted(
 def _usable(candidates: Sequence[Candidate], worths: Sequence[float]) -> tuple[list[Candidate], list[float]]:
     """Candidates to choose from: those with an answer where some have one, else whole ones before cut ones."""
     answered = [i for i, found in enumerate(candidates) if found.answer is not None]
-    whole = [i for i, found in enumerate(candidates) if found.finish in ("stop", "tool_calls")]
+    whole = [i for i, found in enumerate(candidates) if found.finish in WHOLE]
     places = answered or whole or range(len(candidates))
     return [candidates[i] for i in places], [worths[i] for i in places]

@@ -16,7 +16,7 @@ import msgspec
 from outthink.core.candidate import Result
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import Run
-from outthink.strategies.prompts import SHOTS, few_shot, zero_shot
+from outthink.strategies.prompts import AS_THEY_CAME, SHOTS, few_shot, zero_shot
 from outthink.strategies.ranges import in_range
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, single, with_kind
@@ -31,10 +31,10 @@ async def prompted(problem: Problem, run: Run, shots: int | None = None) -> Prob
     """The problem as a chain-of-thought prompt for its answer kind.
 
     ``shots`` None: the built-in examples, left out when they would take more than a quarter of the budget, and
-    where the kind is not known (``auto``). Open text, code, JSON and tool calls are left as they came: the caller said
+    where the kind is not known (``auto``). Open text, JSON and tool calls are left as they came: the caller said
     what form they have.
     """
-    if problem.answer_kind in ("text", "code", "json", "tool_call"):
+    if problem.answer_kind in AS_THEY_CAME:
         return problem
     if shots is None and problem.answer_kind == "auto":
         shots = 0

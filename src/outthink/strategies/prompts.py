@@ -12,11 +12,15 @@ from outthink.core.problem import AnswerKind, Message, Problem, text_of
 SHOTS = 4
 """How many worked examples there are for each kind."""
 
+AS_THEY_CAME: tuple[AnswerKind, ...] = ("text", "json", "tool_call")
+"""Kinds whose form the caller set, or that have none: asked for without an instruction."""
+
 _ZERO: dict[AnswerKind, str] = {
     "auto": "Think step by step. If there is one short answer, end with: The answer is <answer>.",
     "number": "Think step by step, then end with: The answer is <number>.",
     "choice": "Think step by step, then end with: The answer is (<letter>).",
     "boolean": "Think step by step, then end with: The answer is yes. or: The answer is no.",
+    "code": "Reply with only the code, in one block, without comments or explanation.",
 }
 _RULE: dict[AnswerKind, str] = {
     "number": "Solve the problem in short steps with equations. End with: The answer is <number>.",
@@ -86,6 +90,7 @@ _EXAMPLES: dict[AnswerKind, tuple[tuple[str, str], ...]] = {
     "number": _NUMBERS,
     "choice": _CHOICES,
     "boolean": _BOOLEANS,
+    "code": (),
 }
 _MIXED = (_NUMBERS[0], _CHOICES[1], _BOOLEANS[1], _NUMBERS[2])
 

@@ -9,11 +9,17 @@ from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, ServerError
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
+from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.thoughts import said_by, shown
 
 CUE = "\n\nThe answer is"
 RESCUE_TOKENS = 24
 """New tokens that a forced answer may take."""
+
+
+def can_be_forced(problem: Problem) -> bool:
+    """Whether "The answer is" may stand before an answer of this kind."""
+    return problem.answer_kind not in ("auto", "code", *AS_THEY_CAME)
 
 
 async def rescued(problem: Problem, candidate: Candidate, run: Run) -> Candidate:
@@ -23,7 +29,7 @@ async def rescued(problem: Problem, candidate: Candidate, run: Run) -> Candidate
     the budget has no room.
     """
     cut = candidate.finish == "length" and candidate.answer is None
-    if not cut or problem.answer_kind in ("auto", "text", "code", "json", "tool_call"):
+    if not cut or not can_be_forced(problem):
         return candidate
     if "max_tokens" in problem.params or "max_completion_tokens" in problem.params:
         return candidate

@@ -27,7 +27,7 @@ from outthink.core.usage import Budget
 from outthink.strategies.cot import CHAIN_TOKENS
 from outthink.strategies.prompts import instructed
 from outthink.strategies.ranges import in_range
-from outthink.strategies.rescue import CUE
+from outthink.strategies.rescue import CUE, can_be_forced
 from outthink.strategies.results import asked_for, single, with_kind
 from outthink.strategies.thoughts import CLOSE, OPEN, shown
 
@@ -95,10 +95,9 @@ class Think:
 
     async def _answered(self, problem: Problem, thought: Candidate, run: Run) -> Candidate:
         """The answer after the thinking: forced where an answer can vote and the thinking had to be cut."""
-        votes = problem.answer_kind not in ("auto", "text", "code", "json", "tool_call")
-        cue = CUE.lstrip() if votes and thought.finish != "stop" else ""
-        limit = problem.params.get("max_completion_tokens", problem.params.get("max_tokens", CHAIN_TOKENS))
+        cue = CUE.lstrip() if can_be_forced(problem) and thought.finish != "stop" else ""
         begun = thought.text + CLOSE + cue
+        limit = problem.limit(CHAIN_TOKENS)
         params = SamplingParams(temperature=self.temperature, max_tokens=limit, logprobs=True)
         return shown(await run.continue_(problem, begun, params, parent=thought), problem)
 

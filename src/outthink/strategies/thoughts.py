@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from outthink.answers import extract
-from outthink.core.candidate import Candidate
+from outthink.core.candidate import WHOLE, Candidate
 from outthink.core.problem import Problem
 
 OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
@@ -29,7 +29,5 @@ def shown(candidate: Candidate, problem: Problem) -> Candidate:
         text=text,
         reasoning=thought.removeprefix("<think>").strip(),
         message={**candidate.message, "content": text},
-        answer=extract(
-            text, problem.answer_kind, problem.choices, marked=candidate.finish not in ("stop", "tool_calls")
-        ),
+        answer=extract(text, problem.answer_kind, problem.choices, marked=candidate.finish not in WHOLE),
     )
