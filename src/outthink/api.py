@@ -131,12 +131,14 @@ class Engine:
         log = EventLog(trace)
         if watch is not None:
             watch(log)
-        line = await self.line(model)
-        self.check_price(limits, line.model, model)
-        services = Services(self._cache, plugins.best_verifier)
-        context = RunContext(
-            {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
-        )
+
+        async def open_line(text: str | None) -> Line:
+            line = await self.line(text)
+            self.check_price(limits, line.model, text)
+            return line
+
+        services = Services(self._cache, plugins.find_verifier, open_line)
+        context = RunContext(await open_line(model), log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:
             ledger, deadline = Ledger(limits, within.ledger), min(deadline, within.deadline)

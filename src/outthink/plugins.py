@@ -64,10 +64,10 @@ def verifier(text: str) -> Verifier:
     return cast("Verifier", _build(parse(text), text, VERIFIERS))
 
 
-def best_verifier(problem: Problem) -> Verifier:
-    """The best verifier there is for a problem without more than the problem itself."""
+def find_verifier(name: str | None, problem: Problem) -> Verifier:
+    """A verifier by its name; None: the best there is for a problem without more than the problem itself."""
     del problem  # tests will be the first choice where there are any
-    return verifier("confidence")
+    return verifier(name or "confidence")
 
 
 @lru_cache(256)
@@ -194,11 +194,11 @@ def _ordered(call: Call, group: str) -> Call:
     hints = get_type_hints(_class_of(call, group))
     args: list[Value] = []
     kwargs: list[tuple[str, Value]] = []
-    for name, value in _bound(call, "", group):
+    for place, (name, value) in enumerate(_bound(call, "", group)):
         inner = next((_GROUPS[option] for option in _options(hints[name]) if option in _GROUPS), None)
         if isinstance(value, Call) and inner is not None:
             value = _ordered(value, inner)
-            if inner == _STRATEGIES and not kwargs:
+            if inner == _STRATEGIES and place == len(args) and (name == "strategy" or place < len(call.args)):
                 args.append(value)
                 continue
         kwargs.append((name, value))
