@@ -17,10 +17,11 @@ from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError, TimedOut
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
-from outthink.core.usage import Cost, Role, Usage
+from outthink.core.usage import Role, Usage
 from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
+from outthink.engine.admit import admit
 from outthink.engine.context import Limits, Line, RunContext
-from outthink.engine.ledger import STREAM_STEP, Hold, Want, too_small
+from outthink.engine.ledger import STREAM_STEP, Hold, Want
 from outthink.engine.pace import Turn
 from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_certainty, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
@@ -117,7 +118,7 @@ class Caller:
             self.line.limiter.congested()
         tries = HALVE_AFTER if job.n > 1 else ATTEMPTS
         final = not error.retryable or landed or job.attempts >= tries
-        delay = None if final else _backoff(job.attempts, error.retry_after)
+        delay = None if final else backoff(job.attempts, error.retry_after)
         self.context.log.emit(
             CallFailed(call=self.context.calls, error=str(error), status=error.status, retry_in=delay)
         )
@@ -149,7 +150,7 @@ class Caller:
     async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
         line = self.line
         permits = line.permits(job.n)  # these very ones are given back: a refusal may change what a call takes
-        hold = await self._admit(job, want, permits)
+        hold = await admit(self.limits, line.limiter, want, permits, final=not job.ask.continues)
         flight = Flight(self, job, hold, want.prompt, land)
         if line.pace and turn:
             line.pace.leave(turn)
@@ -167,30 +168,8 @@ class Caller:
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
 
-    async def _admit(self, job: Job, want: Want, permits: int) -> Hold:
-        """Permits and a hold, together: neither is kept while waiting for the other."""
-        limiter = self.line.limiter
-        while True:
-            await limiter.acquire(permits)
-            hold = self.ledger.try_hold(want)
-            if hold is not None:
-                return hold
-            limiter.release(permits)
-            if not self.ledger.could_fit(want):
-                raise self._no_room(want, final=not job.ask.continues)
-            await self.ledger.freed()
 
-    def _no_room(self, want: Want, final: bool) -> Exception:
-        """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
-        ledger = self.ledger.tight(want)
-        floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
-        if ledger.charged == Cost() and not ledger.held.calls:
-            return too_small(ledger.budget, want, floor)
-        message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
-        return self.limits.end("budget", message) if final else BudgetExhausted(message)
-
-
-def _backoff(attempt: int, retry_after: float | None) -> float:
+def backoff(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait: what the server asked for (at most 30), else full jitter over 0.1 × 2^k up to 4."""
     if retry_after is not None:
         return min(retry_after, _PATIENCE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +12,7 @@ from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, ServerError
 from outthink.core.events import LimitReached, Prompted, Scored, Warned
 from outthink.core.problem import Message, Problem
-from outthink.core.protocols import EndedBy, Model, Verifier
+from outthink.core.protocols import EndedBy, Model, RewardModel, Verifier
 from outthink.core.wire import Ask
 from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
@@ -46,12 +46,23 @@ class Line:
         return n if self.model.slots else 1
 
 
+class RewardLine:
+    """One reward model with its limiter, shared by every run of an engine; see `Line`."""
+
+    def __init__(self, model: RewardModel, concurrency: int, *, pace: Pace | None = None) -> None:
+        self.model, self.pace = model, pace
+        self.limiter = Limiter(concurrency)
+        self.margin = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs."""
+    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs.
+    ``reward``: a reward model by its text, opened at its first use."""
 
     cache: SampleCache | None = None
     best_verifier: Callable[[Problem], Verifier] | None = None
+    reward: Callable[[str], Awaitable[RewardLine]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ class RunContext:
         live: bool = False,
     ) -> None:
         self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
-        self.cache, self.best_verifier = services.cache, services.best_verifier
+        self.cache, self.best_verifier, self.reward = services.cache, services.best_verifier, services.reward
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}

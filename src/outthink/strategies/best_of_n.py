@@ -53,7 +53,8 @@ class BestOfN:
         if len(candidates) == 1:
             return single(candidates[0], run)
         worths = weights(await run.score(problem, candidates, self.verifier))
-        result = weighted(candidates, worths, run, stop) if self.aggregate == "sum" else None
+        adds_up = self.aggregate == "sum" and min(worths) >= 0  # a reward below zero would count against its answer
+        result = weighted(candidates, worths, run, stop) if adds_up else None
         return result or chosen(*_usable(candidates, worths), stop)
 
 
