@@ -15,7 +15,7 @@ import msgspec
 
 from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError, TimedOut
-from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
+from outthink.core.events import CallFailed, CallSettled, CallStarted, GivenUp, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Role, Usage
 from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
@@ -41,7 +41,7 @@ class Job(msgspec.Struct, frozen=True):
     """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries.
 
     ``said``: the beginning that they go on from, of ``parent``.
-    ``live``: streamed, each piece put on record as it comes.
+    ``live``: streamed, each piece put on record as it comes. ``stop_below``: see `SamplingParams`.
     """
 
     ask: Ask
@@ -52,6 +52,7 @@ class Job(msgspec.Struct, frozen=True):
     said: str = ""
     parent: Candidate | None = None
     live: bool = False
+    stop_below: float | None = None
 
     def part(self, start: int, n: int) -> Job:
         """A part of it, as a job of its own."""
@@ -126,10 +127,13 @@ class Caller:
 
     async def _attempt(self, job: Job, land: Land) -> Job | None:
         ledger, line, bounded = self.ledger, self.line, self.ledger.bounds_cost
-        if bounded:
+        watched = job.stop_below is not None
+        if bounded or watched:  # a stream that is stopped has no bill, and its prompt should be counted nonetheless
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
-        streaming = (self.limits.timed or job.live) and "stream" not in line.model.lacks
+        streaming = (self.limits.timed or job.live or watched) and "stream" not in line.model.lacks
+        if watched and not line.model.lacks.isdisjoint(("stream", "logprobs")):
+            self.context.warn(f"{line.model.name} streams no log probabilities: no chain can be stopped by them")
         longest = job.ask.max_tokens
         if longest is None and bounded and ledger.shared:  # or one call would hold all that is left for the others
             longest = ENDLESS
@@ -249,7 +253,7 @@ class Flight:
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
                         self._keep([self._add_grown(grown)])
-                    elif not self._covered():
+                    elif self._hopeless(grown) or not self._covered():
                         break
         except ServerError as error:
             self._ending.error = error
@@ -266,6 +270,22 @@ class Flight:
         piece = self._showing[choice].piece(delta)
         if piece is not None:
             self._caller.context.log.emit(piece)
+
+    def _hopeless(self, grown: Growing) -> bool:
+        """Whether this sample (the only one of its stream) is to be stopped here, which is put on record."""
+        threshold, group = self._job.stop_below, grown.group
+        if threshold is None or group is None or group >= threshold or self._hold.n > 1:
+            return False
+        self._caller.context.log.emit(
+            GivenUp(
+                index=self._job.index,
+                tokens=grown.tokens,
+                max_tokens=self._ask.max_tokens,
+                group=group,
+                threshold=threshold,
+            )
+        )
+        return True
 
     def _covered(self) -> bool:
         """False when a reply has passed what it was allowed (a server may ignore ``max_tokens``) and no more can

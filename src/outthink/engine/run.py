@@ -170,14 +170,15 @@ class EngineRun:
             messages=problem.messages,
             max_tokens=problem.limit(params.max_tokens),
             seed=given.get("seed", self._context.seed),
-            logprobs=bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
+            logprobs=params.stop_below is not None
+            or bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
             top_logprobs=params.top_logprobs,
             thinking=params.thinking,
             params=merged,
         )
         line = self._line(model)
         ask = self._context.accepted(line, ask) if line.refuses else ask
-        return Job(ask, problem, index, n, live=final and self._context.live)
+        return Job(ask, problem, index, n, live=final and self._context.live, stop_below=params.stop_below)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:

@@ -121,13 +121,13 @@ class FakeRewardServer:
             await asyncio.sleep(3600)
         await asyncio.sleep(self.latency)
         self.sizes = []
-        reply: Any = handle(body)
+        reply: dict[str, Any] | list[Any] = handle(body)
         if self.longest is not None and max(self.sizes, default=0) > self.longest:
             text = f"This model's maximum context length is {self.longest} tokens"
             return _json({"error": {"message": text}}, 400)
         one.prompt_tokens = sum(self.sizes)
         one.completion_tokens = len(self.sizes) if request.path.endswith("completions") else 0
-        if self.usage and not (self.dialect == "sglang" and isinstance(reply, list)):
+        if self.usage and isinstance(reply, dict):
             reply["usage"] = {"prompt_tokens": one.prompt_tokens, "completion_tokens": one.completion_tokens}
         if fault in ("malformed", "html", "empty"):
             return web.Response(body={"malformed": b'{"data": [', "html": b"<p>", "empty": b"{}"}[fault])
