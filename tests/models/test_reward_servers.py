@@ -118,6 +118,15 @@ async def test_math_shepherd_is_asked_for_the_chance_of_its_labels_after_each_ma
     assert (body["label_token_ids"], body["apply_softmax"]) == ([648, 387], True)
 
 
+async def test_an_endpoint_that_is_named_is_asked():
+    server = FakeRewardServer("vllm")
+    async with server.serve():
+        calls, ratings = await asked(server, RERANKER, endpoint="score")
+        assert values(calls, ratings) == [pytest.approx(each) for each in WHOLE]
+    assert server.paths[0] == "/score"
+    assert server.bodies[0] == {"model": RERANKER, "text_1": "What is 2 + 2?", "text_2": list(ANSWERS)}
+
+
 async def test_a_scalar_reward_is_taken_as_it_is_not_squashed():
     server = FakeRewardServer("vllm", value=lambda text: -7.5)
     async with server.serve():

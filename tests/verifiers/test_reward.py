@@ -69,6 +69,7 @@ async def test_the_run_is_asked_once_for_all_candidates_with_what_was_set():
 def test_a_reward_model_must_be_named(name):
     with pytest.raises(BadSpec, match="needs model"):
         plugins.verifier(name)
-    with pytest.raises(BadSpec, match="needs a reward model; write"):
-        plugins.verifier(f'{name}(model="")')
+    for wrong in ("", "m@localhost:80", "two words", "http://localhost"):
+        with pytest.raises(BadSpec, match=f"{name} needs a reward model, which '{wrong}' does not name; write"):
+            plugins.verifier(f'{name}(model="{wrong}")')
     assert plugins.verifier(f'{name}(model="m@http://h")').alone

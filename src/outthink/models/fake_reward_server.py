@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from outthink.models.fake_server import Billed, Faults
+from outthink.models.fake_server import Billed, Faults, on_loopback
 
 _encode = msgspec.json.Encoder().encode
 _OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llamacpp"}
@@ -72,17 +72,8 @@ class FakeRewardServer:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/{path:.*}", self._rate)
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with on_loopback(app) as self.url:
             yield self
-        finally:
-            await runner.cleanup()
-            for _ in range(3):  # connections that were dropped are closed in the loop's next turns
-                await asyncio.sleep(0)
 
     async def _models(self, request: web.Request) -> web.Response:
         if self.dialect not in _OWNERS:

@@ -9,6 +9,7 @@ product), the last (Snell et al., 2024, arXiv:2408.03314, found it best), the pr
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -19,6 +20,7 @@ from outthink.core.problem import Problem
 from outthink.core.protocols import Run
 from outthink.core.wire import Endpoint, RateAsk, SplitRule
 
+_MODEL = re.compile(r"\S+@https?://\S+|[\w.-]+")
 Aggregate = Literal["min", "product", "last", "mean"]
 
 
@@ -74,8 +76,11 @@ def aggregated(steps: Sequence[float], how: Aggregate) -> float | None:
 
 
 def _named(verifier: str, model: str) -> None:
-    if not model.strip():
-        raise BadSpec(f'{verifier} needs a reward model; write {verifier}(model="NAME@http://host:port")')
+    if not _MODEL.fullmatch(model):
+        raise BadSpec(
+            f"{verifier} needs a reward model, which {model!r} does not name; "
+            f'write {verifier}(model="NAME@http://host:port"), or an alias of the configuration'
+        )
 
 
 async def _rated(
