@@ -106,6 +106,17 @@ async def test_faults_cost_calls_but_no_answer_and_the_truth_lies_within_the_cha
         assert spent.prompt_tokens == server.prompt_tokens
 
 
+@pytest.mark.parametrize("kind", ["429", "500"])
+async def test_a_refused_request_costs_a_call_and_no_tokens(kind):
+    server = fake(faults=Faults(first=2, first_kind=kind))
+    async with server.serve():
+        result, events = await solve(server)
+    spent = books(result)
+    assert (spent.calls, spent.prompt_tokens, spent.unsettled_calls) == (3, server.prompt_tokens, 0)
+    assert [event.attempt for event in events if isinstance(event, CallStarted)][-3:] == [1, 2, 3]
+    assert warnings(events) == []
+
+
 @pytest.mark.parametrize(
     ("faults", "told"),
     [(Faults({"500": 1.0}), "answered 500"), (Faults({"malformed": 1.0}), "is no rating"), (None, "answered 401")],
@@ -179,7 +190,9 @@ async def test_a_dollar_budget_needs_the_reward_models_price_and_an_alias_gives_
         model.price = Price(1.0, 1.0)
         async with Engine(model) as engine:
             told = await engine.solve(
-                QUESTION, strategy=f'best-of-n(n=3, verifier=prm(model="m@{server.url}"))', budget="usd=1"
+                QUESTION,
+                strategy=f'best-of-n(n=3, verifier=prm(model="Qwen2.5-Math-PRM-7B@{server.url}"))',
+                budget="usd=1",
             )
             found = await engine.solve(QUESTION, strategy="best-of-n(n=3, verifier=prm(model=steps))", budget="usd=1")
     assert "verifier" not in told.by_role

@@ -181,7 +181,8 @@ class Run(Protocol):
     async def rate(self, ask: RateAsk, model: str) -> list[tuple[float, ...]]:
         """What the reward model of this text says of each answer: a value a step, or one; none where it cannot tell.
 
-        Raises `ServerError` or `BudgetExhausted` when it says nothing of any, `InputError` when it cannot be asked.
+        Raises `ServerError` or `BudgetExhausted` when it says nothing of any, `InputError` when it cannot be asked; a
+        budget that has no room for it is not at its end by that.
         """
         ...
 

@@ -84,7 +84,8 @@ class Rater:
         pace, bound = self.line.pace, call.bound + self.line.margin
         want = Want(bound, 1, call.new_tokens, call.new_tokens, self.line.model.price)
         async with pace.turn(bound + call.new_tokens) if pace else nullcontext() as turn:
-            hold = await admit(self.limits, self.line.limiter, want)
+            # what has no room for this may still have room for a sample: the budget is not at its end by it
+            hold = await admit(self.limits, self.line.limiter, want, final=False)
             if pace and turn:
                 pace.leave(turn)
             return await self._flown(ask, call, attempt, hold, turn)
