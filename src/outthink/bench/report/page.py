@@ -1,0 +1,121 @@
+"""The report as one HTML page that needs nothing else: no script, no request, no date.
+
+Everything that a model or a data set wrote is escaped, and the page forbids scripts besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from outthink.bench.report import tables
+from outthink.bench.report.examples import APART, MOST, Accuracies, Balance, Example, shown_leads
+from outthink.bench.report.findings import findings, headline
+from outthink.bench.report.markdown import fingerprint, subject
+from outthink.bench.report.plots import NARROW, WIDE, difference, frontier, reach_of, reliability, scaling
+from outthink.bench.report.standing import Standing
+from outthink.bench.report.tables import Table
+from outthink.bench.report.wording import count, in_html, share, shortened, visible
+
+_TOGETHER = 4
+"""Curves in one plot at most; more get a plot each."""
+_PAIRS = 15
+"""Pairs shown before those that could not be told apart are folded away."""
+_LONGEST = 4000
+"""Characters of a question or a candidate that are shown."""
+
+
+def as_page(
+    standing: Standing, accuracies: Accuracies, balances: Sequence[Balance], examples: Sequence[Example]
+) -> str:
+    """The whole page."""
+    own = files(__package__ or __name__)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "sentence": in_html, "share": share, "count": count, "clipped": clipped, "oneline": _one_line,
+    }  # fmt: skip
+    template = environment.from_string(own.joinpath("page.html.j2").read_text("utf-8"))
+    style = Markup(own.joinpath("page.css").read_text("utf-8"))
+    return template.render(style=style, **_content(standing, accuracies, balances, examples))
+
+
+def _content(
+    standing: Standing, accuracies: Accuracies, balances: Sequence[Balance], examples: Sequence[Example]
+) -> dict[str, Any]:
+    summary = standing.summary
+    numbers = {example.id: example.number for example in examples}
+    told = [contest for contest in standing.contests if contest.told]
+    fold = len(standing.contests) > _PAIRS
+    return {
+        "subject": subject(standing),
+        "headline": headline(standing),
+        "findings": findings(standing),
+        "entries": standing.entries,
+        "summary": summary,
+        "standing_models": len(standing.models),
+        "frontier": _both(lambda width: frontier(standing, width)),
+        "scaling": _scaling(standing),
+        "reliable": [(entry, plot) for entry in standing.entries if (plot := reliability(entry))],
+        "strategies": tables.strategies(standing),
+        "told": _differences(standing, told if fold else standing.contests),
+        "unsure": _differences(standing, [one for one in standing.contests if not one.told]) if fold else None,
+        "savings": tables.savings(standing),
+        "difficulty": tables.difficulty(standing),
+        "heat": _heat(standing),
+        "calibration": tables.calibration(standing),
+        "stops": tables.stops(standing),
+        "balances": [(one, *shown_leads(one, numbers)) for one in balances],
+        "numbers": numbers,
+        "questions": {one.id: one.question.question for one in examples if one.question},
+        "apart": f"{APART * 100:.0f}",
+        "most": MOST,
+        "examples": examples,
+        "repeats": accuracies.repeats,
+        "asked": len(accuracies.of),
+        "fingerprint": fingerprint(standing),
+        "colours": {entry.label: entry.colour for entry in standing.entries},
+    }
+
+
+def _both(draw: Callable[[float], Markup | None]) -> Markup | None:
+    """A plot for a wide window and one for a narrow: the style sheet shows the one that fits."""
+    wide, narrow = draw(WIDE), draw(NARROW)
+    return wide + narrow if wide is not None and narrow is not None else None
+
+
+def _scaling(standing: Standing) -> list[Markup]:
+    """One plot of few curves, in two sizes; of many, one small plot each."""
+    names = list(standing.summary.curves)
+    if len(names) <= _TOGETHER:
+        drawn = [scaling(standing, names, WIDE, 400.0, "wide"), scaling(standing, names, NARROW, 340.0, "narrow")]
+    else:
+        drawn = [scaling(standing, [name], NARROW, 260.0, "small") for name in names]
+    return [plot for plot in drawn if plot is not None]
+
+
+def _differences(standing: Standing, contests: Sequence[Any]) -> tuple[Table, list[Markup]] | None:
+    """The table of some pairs and a drawing for each of its rows, all to one scale."""
+    reach = reach_of(standing.contests)
+    return (tables.differences(contests), [difference(one, reach) for one in contests]) if contests else None
+
+
+def _heat(standing: Standing) -> list[list[float]]:
+    """Accuracies of the table of difficulties, to shade its cells by."""
+    table = standing.summary.by_difficulty or {}
+    rows = [parts for entry in standing.entries if (parts := standing.of(entry, table))]
+    levels = [level for level in tables.LEVELS if any(level in parts and parts[level].n for parts in rows)]
+    return [[tables.part(parts, level).accuracy or 0.0 for level in levels] for parts in rows]
+
+
+def clipped(text: str) -> str:
+    """Text as it is shown: its control characters visible, and cut where it is very long."""
+    shown = visible(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…\n[{len(shown) - _LONGEST:,} characters more]"
+
+
+def _one_line(text: str | None, length: int) -> str:
+    return shortened(visible(text or ""), length)

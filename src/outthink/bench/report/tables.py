@@ -1,0 +1,223 @@
+"""The tables of a report as rows of text, for HTML and Markdown alike; and one as CSV.
+
+A column that nobody measured is left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from outthink.bench.report.records import Level, Measured
+from outthink.bench.report.standing import Contest, Entry, Standing
+from outthink.bench.report.wording import (
+    NOTHING,
+    count,
+    dollars,
+    operations,
+    points,
+    probability,
+    quoted,
+    seconds,
+    share,
+    share_between,
+    signed,
+    signed_between,
+    small,
+    times,
+    times_between,
+)
+
+LEVELS = ("easy", "medium", "hard")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Column titles and rows; names in the first ``names`` columns are quoted as Markdown's code, the rest are figures."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    names: int = 1
+
+
+_COSTS: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
+    ("tokens", "tokens_mean", count),
+    ("of them written", "completion_tokens_mean", count),
+    ("of them verifiers'", "verifier_tokens_mean", count),
+    ("samples", "samples_mean", count),
+    ("calls", "calls_mean", count),
+    ("dollars", "usd_mean", dollars),
+    ("FLOPs", "flops_mean", operations),
+    ("seconds, median", "seconds_p50", seconds),
+    ("seconds, 95th percentile", "seconds_p95", seconds),
+    ("runs with an error", "errors", count),
+)
+
+
+def strategies(standing: Standing) -> Table:
+    """Accuracy and price of each, in order of tokens."""
+    measured = [entry.measured for entry in standing.entries]
+    costs = [cost for cost in _COSTS if any(getattr(one, cost[1]) for one in measured)]
+    several = len(standing.entries) > 1
+    return Table(
+        columns=["strategy", "right", "95 % interval", *(["better than"] if several else []), *(c[0] for c in costs)],
+        rows=[
+            [
+                quoted(entry.label),
+                share(entry.measured.accuracy),
+                share_between(entry.measured.accuracy_ci),
+                *([_better_than(standing, entry)] if several else []),
+                *(written(getattr(entry.measured, field)) for _, field, written in costs),
+            ]
+            for entry in standing.entries
+        ],
+    )
+
+
+def _better_than(standing: Standing, entry: Entry) -> str:
+    """Numbers of the strategies it beats, told apart."""
+    beaten = [standing.by_label.get(contest.worse) for contest in standing.beaten_by(entry.label)]
+    return ", ".join(str(number) for number in sorted(other.number for other in beaten if other)) or NOTHING
+
+
+def differences(contests: Sequence[Contest]) -> Table:
+    """Every pair with its verdict, those told apart first."""
+    single = any(contest.pair.mcnemar_p is not None for contest in contests)
+    return Table(
+        columns=[
+            "strategy", "against", "difference, points", "95 % interval", "could see from", "p (Holm)",
+            *(["p (McNemar)"] if single else []), "tokens", "95 % interval", "verdict",
+        ],
+        rows=[
+            [
+                quoted(contest.better),
+                quoted(contest.worse),
+                signed(contest.by),
+                signed_between(contest.between),
+                points(contest.pair.detectable_difference),
+                probability(contest.pair.holm_p),
+                *([probability(contest.pair.mcnemar_p)] if single else []),
+                NOTHING if contest.token_ratio is None else times(contest.token_ratio),
+                times_between(contest.token_between),
+                "better" if contest.told else "cannot tell",
+            ]
+            for contest in contests
+        ],
+        names=2,
+    )  # fmt: skip
+
+
+def savings(standing: Standing) -> Table | None:
+    """Tokens at the same accuracy; None where that was not worked out."""
+    if not standing.savings:
+        return None
+    return Table(
+        columns=["to be as accurate as", "(right)", "this needs", "its tokens", "95 % interval"],
+        rows=[
+            [
+                quoted(one.a),
+                share(one.accuracy),
+                quoted(one.b),
+                "never gets there" if one.ratio is None else times(one.ratio),
+                times_between(one.ratio_ci),
+            ]
+            for one in standing.savings
+        ],
+    )
+
+
+def difficulty(standing: Standing) -> Table | None:
+    """Accuracy and tokens on easy, medium and hard questions; None where that was not worked out."""
+    found = [(entry, standing.of(entry, standing.summary.by_difficulty or {})) for entry in standing.entries]
+    known = [(entry, parts) for entry, parts in found if parts]
+    levels = [level for level in LEVELS if any(level in parts and parts[level].n for _, parts in known)]
+    if not levels:
+        return None
+    asked = {level: max(parts[level].n for _, parts in known if level in parts) for level in levels}
+    return Table(
+        columns=["strategy", *(f"{level} ({asked[level]:,})" for level in levels)]
+        + [f"tokens, {level}" for level in levels],
+        rows=[
+            [quoted(entry.label), *(share(part(parts, level).accuracy) for level in levels)]
+            + [count(part(parts, level).tokens) for level in levels]
+            for entry, parts in known
+        ],
+    )
+
+
+def part(parts: dict[str, Level], level: str) -> Level:
+    return parts.get(level) or Level()
+
+
+def calibration(standing: Standing) -> Table | None:
+    """Whether confidence means what it says; None where none was given."""
+    known = [entry for entry in standing.entries if entry.measured.confidence_ece is not None]
+    if not known:
+        return None
+    return Table(
+        columns=["strategy", "calibration error", "if calibrated, up to", "Brier score", "verdict"],
+        rows=[
+            [
+                quoted(entry.label),
+                small(entry.measured.confidence_ece),
+                small(_calibrated_up_to(entry.measured)),
+                small(entry.measured.brier),
+                _trust(entry.measured),
+            ]
+            for entry in known
+        ],
+    )
+
+
+def _calibrated_up_to(measured: Measured) -> float | None:
+    bound = measured.ece_if_calibrated_95
+    return bound[1] if isinstance(bound, tuple) else bound
+
+
+def _trust(measured: Measured) -> str:
+    bound, error = _calibrated_up_to(measured), measured.confidence_ece
+    if bound is None or error is None:
+        return NOTHING
+    if error <= bound:
+        return "no sign of miscalibration"
+    bins = measured.reliability or ()
+    over = sum(one.n * (one.confidence - one.accuracy) for one in bins)
+    return "says too much" if over > 0 else "says too little" if over < 0 else "miscalibrated"
+
+
+def stops(standing: Standing) -> Table | None:
+    """Why runs ended, as shares; None where nobody said."""
+    counted = [entry.measured.stop_reasons or {} for entry in standing.entries]
+    reasons = sorted({reason for found in counted for reason in found})
+    if not reasons:
+        return None
+    return Table(
+        columns=["strategy", *reasons],
+        rows=[
+            [quoted(entry.label), *(_part_of(found.get(reason, 0), sum(found.values())) for reason in reasons)]
+            for entry, found in zip(standing.entries, counted, strict=True)
+        ],
+    )
+
+
+def _part_of(some: int, total: int) -> str:
+    return share(some / total, 0) if some and total else NOTHING
+
+
+_CSV = (
+    "tokens_mean", "completion_tokens_mean", "verifier_tokens_mean", "samples_mean", "calls_mean", "usd_mean",
+    "flops_mean", "seconds_p50", "seconds_p95", "confidence_ece", "brier",
+)  # fmt: skip
+
+
+def as_csv(standing: Standing) -> str:
+    """One row a strategy, in the order of the bench, figures as measured; empty where nothing was."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["strategy", "model", "accuracy", "accuracy_low", "accuracy_high", *_CSV])
+    for one in standing.summary.strategies:
+        low, high = one.accuracy_ci or (None, None)
+        writer.writerow([one.strategy, one.model, one.accuracy, low, high, *(getattr(one, name) for name in _CSV)])
+    return out.getvalue()
