@@ -1,6 +1,6 @@
 """Benches that never were: the three files that a report is made of, with all that is awkward about real ones.
 
-    python tests/bench/made_bench.py DIR [full|one|nulls|live|zero|many|models]   writes the files and the report
+python tests/bench/made_bench.py DIR [full|one|nulls|live|zero|many|models]   writes the files and the report
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import statistics
 import sys
 from pathlib import Path
 
-HOSTILE = "</pre></script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">{{ 7*7 }}"
+HOSTILE = (
+    "</pre></script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">{{ 7*7 }}"
+)
+WRONG = [None, "17", "0", "1/3", HOSTILE, "18 dollars and then some"]
 STRATEGIES = {  # accuracy of one sample is raised by so much at most; mean tokens; samples
     "direct": (0.0, 130, 1),
     "cot": (0.04, 260, 1),
@@ -23,17 +26,22 @@ STRATEGIES = {  # accuracy of one sample is raised by so much at most; mean toke
     "refine(self-consistency(n=4), rounds=2)": (0.09, 2300, 12),
     "auto": (0.16, 1650, 6.4),
 }
+FAMILIES = {
+    "self-consistency": "self-consistency(n=16)",
+    "best-of-n(verifier=confidence)": "best-of-n(n=4, verifier=confidence)",
+    "best-of-n(verifier=judge)": "best-of-n(n=16, verifier=judge)",
+}
 QUESTIONS = [
     "A cinema sold {a} tickets at 8 dollars and {b} tickets at 5 dollars. How many dollars did it take in?",
-    "Natalia has {a} apples and gives {b} of them to each of her friends until fewer than {b} are left. How many are left "
-    "over at the end, and how many friends were given some? Answer with the number left over.",
+    "Natalia has {a} apples and gives {b} of them to each of her friends until fewer than {b} are left. How many are "
+    "left over at the end, and how many friends were given some? Answer with the number left over.",
     "Сколько будет {a} + {b}·2? 答えは数字で。 ∑ x² ≤ √π — naïve café 🎟️",
-    "def f(xs):\n    total = {a}\n    for x in xs:\n        if x % 2:\n            total += x * {b}\n    return total\n\n"
-    "What does f([1, 2, 3]) return? Answer with a Python literal.",
+    "def f(xs):\n    total = {a}\n    for x in xs:\n        if x % 2:\n            total += x * {b}\n    return total\n"
+    "\nWhat does f([1, 2, 3]) return? Answer with a Python literal.",
 ]
 TEXTS = [
     "First {a} × 8 = {x}. Then {b} × 5 = {y}.\n\nSo the answer is **{z}**.",
-    "```python\ndef f(xs: list[int]) -> int:\n    return sum(x for x in xs if x < {a} and x > {b})\n```\nThe answer is {z}.",
+    "```python\ndef f(xs: list[int]) -> int:\n    return sum(x for x in xs if {b} < x < {a})\n```\nAnswer: {z}.",
     "\\boxed{{{z}}} " + HOSTILE,
     "Let me think step by step, at length. " * 260 + "The answer is {z}.",
     "Control \x1b[31mred\x1b[0m and \x00 null, \u202eright to left; answer {z}",
@@ -66,7 +74,10 @@ def made_bench(
                 for name, (lift, tokens, samples) in strategies.items():
                     label = f"{name} @ {model}" if len(models) > 1 else name
                     chance = _chance(question["difficulty"], lift + 0.12 * models.index(model), zero, draw)
-                    runs = [_row(name, model, question, r, chance, tokens, samples, live, nulls, draw) for r in range(repeats)]
+                    runs = [
+                        _row(name, model, question, r, chance, tokens, samples, live, nulls, draw)
+                        for r in range(repeats)
+                    ]
                     means.setdefault(label, []).append(statistics.mean(run["correct"] for run in runs))
                     file.writelines(json.dumps(run, ensure_ascii=False) + "\n" for run in runs)
     summary = _summary(means, strategies, models, known, repeats, live, nulls)
@@ -88,15 +99,17 @@ def _question(place: int, draw: random.Random, zero: bool) -> dict:
     question = QUESTIONS[place % len(QUESTIONS)].format(a=a, b=b)
     question += HOSTILE if place % 23 == 5 else " This is told at length." * 150 if place % 29 == 7 else ""
     return {
-        "id": f"gsm-{place}" if place % 11 else f"<b>{place}</b>", "question": question, "gold": gold, "grader": "number",
-        "kind": "number", "cluster": "", "difficulty": level, "samples": samples,
+        "id": f"gsm-{place}" if place % 11 else f"<b>{place}</b>", "question": question, "gold": gold,
+        "grader": "number", "kind": "number", "cluster": "", "difficulty": level, "samples": samples,
     }  # fmt: skip
 
 
 def _chance(level: float, lift: float, zero: bool, draw: random.Random) -> float:
     if zero or level in (0, 1):
         return level
-    return min(1.0, max(0.0, level + (4 * lift if level > 0.3 else -lift) * level * (1 - level) * 1.6 + draw.gauss(0, 0.12)))
+    return min(
+        1.0, max(0.0, level + (4 * lift if level > 0.3 else -lift) * level * (1 - level) * 1.6 + draw.gauss(0, 0.12))
+    )
 
 
 def _row(name, model, question, repeat, chance, tokens, samples, live, nulls, draw):
@@ -104,9 +117,10 @@ def _row(name, model, question, repeat, chance, tokens, samples, live, nulls, dr
     used = max(20, int(draw.gauss(tokens, tokens / 4)))
     return {
         "strategy": name, "model": model, "id": question["id"], "repeat": repeat, "correct": float(right),
-        "answer": question["gold"] if right else draw.choice([None, "17", "0", "1/3", HOSTILE, "18 dollars and then some"]),
+        "answer": question["gold"] if right else draw.choice(WRONG),
         "confidence": None if nulls else round(min(1.0, max(0.0, draw.gauss(chance, 0.2))), 3),
-        "confidence_source": "votes", "stop_reason": draw.choice(["exhausted", "settled"]), "samples": samples, "calls": 1,
+        "confidence_source": "votes", "stop_reason": draw.choice(["exhausted", "settled"]), "samples": samples,
+        "calls": 1,
         "prompt_tokens": 90, "completion_tokens": used - 90, "tokens": used, "verifier_tokens": 0, "usd": None,
         "seconds": draw.random() if live else None, "flops": None,
     }  # fmt: skip
@@ -133,13 +147,10 @@ def _summary(means, strategies, models, known, repeats, live, nulls):
     for place, a in enumerate(labels):
         for b in labels[place + 1 :]:
             pairs.append(_pair(a, b, means, strategies, live))
-    curve = [[k, k * 250, 0.32 + 0.11 * math.log2(k) ** 0.7] for k in (1, 2, 3, 4, 6, 8, 12, 16)]
-    families = {"self-consistency": 0.9, "best-of-n(verifier=confidence)": 0.2, "best-of-n(verifier=judge)": 1.1}
-    curves = {
-        family: [[k, tokens, 0.32 + (y - 0.32) * part, 0.26 + (y - 0.32) * part, 0.38 + (y - 0.32) * part]
-                 for k, tokens, y in curve]
-        for family, part in families.items()
-    }  # fmt: skip
+    ks = (1, 2, 3, 4, 6, 8, 12, 16)
+    base = statistics.mean(q["difficulty"] for q in known)
+    top = {family: statistics.mean(means[own]) for family, own in FAMILIES.items() if own in means}
+    curves = {family: _rising(strategies[FAMILIES[family]], base, end, ks) for family, end in top.items()}
     pool = not live and not nulls and len(labels) > 1
     return {
         "data": {"path": "/data/pools/gsm8k_train.jsonl", "questions": n, "fingerprint": "9f2c" * 16},
@@ -149,13 +160,13 @@ def _summary(means, strategies, models, known, repeats, live, nulls):
         "oracle": None if nulls else statistics.mean(float(q["difficulty"] > 0) for q in known),
         "frontier": {name: [[row[1], row[2]] for row in rows] for name, rows in curves.items()} if pool else {},
         "curves": curves if pool else {},
-        "random_curve": [[1, 250, 0.32, 0.26, 0.38], [16, 4000, 0.32, 0.26, 0.38]] if pool else [],
-        "oracle_curve": [[k, t, min(0.9, 0.32 + 0.14 * math.log2(k))] for k, t, _ in curve] if pool else [],
-        "majority_curve": [[k, t, 0.30 + 0.055 * math.log2(k)] for k, t, _ in curve] if pool else [],
+        "random_curve": [[k, k * 250, base, base - 0.06, base + 0.06] for k in ks] if pool else [],
+        "oracle_curve": [[k, k * 250, min(0.95, base + 0.12 * math.log2(k)), None, None] for k in ks] if pool else [],
+        "majority_curve": [[k, base + 0.026 * math.log2(k)] for k in ks] if pool else [],
         "iso_accuracy": [
             {"a": "auto", "b": "self-consistency", "accuracy": 0.5, "ratio": 2.31, "ratio_ci": [1.6, 3.4]},
-            {"a": "auto", "b": "best-of-n(verifier=confidence)", "accuracy": 0.5, "ratio": None, "ratio_ci": [4.1, None]},
-        ] if pool else [],
+            {"a": "auto", "b": "best-of-n", "accuracy": 0.5, "ratio": None, "ratio_ci": [4.1, None]},
+        ] if pool and "auto" in strategies else [],
         "by_difficulty": {} if nulls else _by_difficulty(means, strategies, known),
         "commands": [
             "outthink sample gsm8k_train.jsonl pool.jsonl --n 16",
@@ -166,6 +177,13 @@ def _summary(means, strategies, models, known, repeats, live, nulls):
     }  # fmt: skip
 
 
+def _rising(strategy, base: float, end: float, ks) -> list[list[float]]:
+    """A curve from a single sample's accuracy through a strategy's own."""
+    _, tokens, samples = strategy
+    heights = [base + (end - base) * math.log2(k) / math.log2(samples) for k in ks]
+    return [[k, k * tokens / samples, y, y - 0.06, y + 0.06] for k, y in zip(ks, heights, strict=True)]
+
+
 def _confidence(accuracy: float, label: str, nulls: bool) -> dict:
     if nulls:
         return {"confidence_ece": None, "ece_if_calibrated_95": None, "brier": None, "reliability": []}
@@ -174,9 +192,16 @@ def _confidence(accuracy: float, label: str, nulls: bool) -> dict:
         sure = 0.2 + 0.15 * place
         right = max(0.0, sure - (0.18 if "direct" in label or "judge" in label else 0.03))
         right = right if accuracy else 0.0
-        bins.append({"lo": max(0, right - 0.12), "hi": right + 0.12, "n": 20 + place * 5, "confidence": sure, "accuracy": right})
+        bins.append(
+            {"lo": max(0, right - 0.12), "hi": right + 0.12, "n": 20 + place * 5, "confidence": sure, "accuracy": right}
+        )
     wrong = "direct" in label or "judge" in label
-    return {"confidence_ece": 0.17 if wrong else 0.05, "ece_if_calibrated_95": 0.081, "brier": 0.19, "reliability": bins}
+    return {
+        "confidence_ece": 0.17 if wrong else 0.05,
+        "ece_if_calibrated_95": 0.081,
+        "brier": 0.19,
+        "reliability": bins,
+    }
 
 
 def _pair(a: str, b: str, means, strategies, live: bool) -> dict:
@@ -190,6 +215,8 @@ def _pair(a: str, b: str, means, strategies, live: bool) -> dict:
         "accuracy_diff_p": p, "holm_p": holm, "mcnemar_p": p if live else None, "detectable_difference": 2.8 * sd,
         "distinguishable": holm < 0.05 and abs(mean) >= 2.8 * sd, "token_ratio": ratio,
         "token_ratio_ci": [ratio * 0.95, ratio * 1.05],
+        "flops_ratio": ratio * (1 + 2 * a.endswith("1.5b")) / (1 + 2 * b.endswith("1.5b")),
+        "seconds_ratio": ratio if live else None,
     }  # fmt: skip
 
 
@@ -206,7 +233,11 @@ def _by_difficulty(means, strategies, known):
 
 
 def _part(values: list[float], tokens: float) -> dict:
-    return {"n": len(values), "accuracy": statistics.mean(values) if values else None, "tokens": tokens if values else None}
+    return {
+        "n": len(values),
+        "accuracy": statistics.mean(values) if values else None,
+        "tokens": tokens if values else None,
+    }
 
 
 MANY = {f"tree-search(width={w}, depth={d}, verifier=process-reward)": (0.01 * w * d, 900 * w * d / 2 + 40 * w, w * d)
@@ -218,7 +249,10 @@ CASES = {
     "live": {"live": True, "repeats": 1, "questions": 60, "strategies": dict(list(STRATEGIES.items())[:4])},
     "zero": {"zero": True, "questions": 30, "strategies": dict(list(STRATEGIES.items())[:2])},
     "many": {"strategies": MANY, "repeats": 5},
-    "models": {"models": ("qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"), "strategies": dict(list(STRATEGIES.items())[:4])},
+    "models": {
+        "models": ("qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"),
+        "strategies": dict(list(STRATEGIES.items())[:4]),
+    },
 }
 """Arguments of benches worth looking at."""
 

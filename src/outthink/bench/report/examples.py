@@ -152,5 +152,3 @@ def shown_leads(balance: Balance, numbers: dict[str, int], most: int = 5) -> tup
     """Of a strategy's wins and losses, those that the page shows as examples."""
     won, lost = ([lead for lead in side if lead.id in numbers][:most] for side in (balance.won, balance.lost))
     return won, lost
-
-

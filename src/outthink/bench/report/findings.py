@@ -5,16 +5,19 @@ Names are quoted as Markdown's code. Nothing is called better that was not told 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from outthink.bench.report.records import Interval
 from outthink.bench.report.standing import Contest, Entry, Standing, saves
 from outthink.bench.report.wording import (
+    fold,
     listed,
+    number,
     points,
     quoted,
     share,
     share_between,
     signed_between,
-    times,
     times_between,
 )
 
@@ -31,7 +34,7 @@ def headline(standing: Standing) -> str:
         contest = _between(standing, winner, cheapest)
         return (
             f"{quoted(winner.label)} answers {share(winner.measured.accuracy)} right: {points(contest.by)} more than "
-            f"{quoted(cheapest.label)}{_span(contest.between)}, at {times(contest.token_ratio)} its tokens."
+            f"{quoted(cheapest.label)}{_span(contest.between)}, for {fold(contest.token_ratio)} the tokens."
         )
     if any(contest.told for contest in standing.contests):
         return (
@@ -40,21 +43,28 @@ def headline(standing: Standing) -> str:
         )
     if not standing.contests:
         return f"{len(standing.entries)} strategies were measured; none was compared with another."
-    return "No strategy could be told apart from another."
+    return f"No strategy could be told apart from another{_blind(standing)}."
 
 
-def findings(standing: Standing) -> list[str]:
+class Finding(NamedTuple):
+    """A sentence, and what it is about."""
+
+    about: str
+    sentence: str
+
+
+def findings(standing: Standing) -> list[Finding]:
     """What else matters, most useful first."""
     said = (
-        _economical(standing),
-        _others_better(standing),
-        _worse(standing),
-        _saving(standing),
-        _not_told(standing),
-        _resolution(standing),
-        _limits(standing),
+        Finding("Perhaps as good for less", _economical(standing)),
+        Finding("Also better", _others_better(standing)),
+        Finding("Worse", _worse(standing)),
+        Finding("Saving", _saving(standing)),
+        Finding("Not told apart", _not_told(standing)),
+        Finding("Smallest visible difference", _resolution(standing)),
+        Finding("Floor and ceiling", _limits(standing)),
     )
-    return [sentence for sentence in said if sentence]
+    return [finding for finding in said if finding.sentence]
 
 
 def _winner(standing: Standing) -> Entry | None:
@@ -84,7 +94,7 @@ def _economical(standing: Standing) -> str:
             return (
                 f"The cheapest that could not be told apart from it is {quoted(entry.label)}: "
                 f"{share(entry.measured.accuracy)} right (difference {points(contest.by)}{_span(contest.between)}), "
-                f"where {quoted(winner.label)} takes {times(dearer)} the tokens."
+                f"where {quoted(winner.label)} takes {fold(dearer)} the tokens."
             )
     return ""
 
@@ -95,7 +105,7 @@ def _others_better(standing: Standing) -> str:
     if not others:
         return ""
     named = [f"{quoted(contest.better)} (+{points(contest.by)}{_span(contest.between)})" for contest in others[:_NAMED]]
-    return f"Also better than {quoted(standing.cheapest.label)}: {listed(_rest(named, len(others)))}."
+    return f"More accurate than {quoted(standing.cheapest.label)} too: {listed(_rest(named, len(others)))}."
 
 
 def _worse(standing: Standing) -> str:
@@ -103,10 +113,8 @@ def _worse(standing: Standing) -> str:
     beaten = standing.beaten_by(standing.cheapest.label)
     if not beaten:
         return ""
-    named = [f"{quoted(contest.worse)} (by {points(contest.by)}{_span(contest.between)})" for contest in beaten]
-    return (
-        f"Worse than {quoted(standing.cheapest.label)} and dearer: {listed(_rest(named[:_NAMED], len(beaten)))}."
-    )
+    named = [f"{quoted(one.worse)} (by {points(one.by)}{_span(one.between)})" for one in beaten[:_NAMED]]
+    return f"Less accurate than {quoted(standing.cheapest.label)}, and dearer: {listed(_rest(named, len(beaten)))}."
 
 
 def _saving(standing: Standing) -> str:
@@ -117,7 +125,7 @@ def _saving(standing: Standing) -> str:
         return f"{quoted(best.b)} never gets as accurate as {quoted(best.a)} ({share(best.accuracy)})."
     return (
         f"To be as accurate as {quoted(best.a)} ({share(best.accuracy)}), {quoted(best.b)} needs "
-        f"{times(best.ratio)} its tokens {times_between(best.ratio_ci)}."
+        f"{fold(best.ratio)} the tokens {times_between(best.ratio_ci)}."
     )
 
 
@@ -125,14 +133,16 @@ def _not_told(standing: Standing) -> str:
     unsure = [contest for contest in standing.contests if not contest.told]
     if not unsure:
         return ""
+    compared = len(standing.contests)
     closest = sorted(unsure, key=lambda contest: (contest.by, contest.better))
     named = [
         f"{quoted(one.better)} and {quoted(one.worse)} ({points(one.by)} apart{_span(one.between)})"
         for one in (closest if len(closest) <= _NAMED else unsure[:1])
     ]
     if len(unsure) <= _NAMED:
-        return f"Could not be told apart: {'; '.join(named)}."
-    compared = len(standing.contests)
+        return f"{'; '.join(named)}."
+    if len(unsure) == compared:
+        return f"None of {compared} pairs could be told apart; the widest of them: {named[0]}."
     return f"{len(unsure)} of {compared} pairs could not be told apart, the widest of them {named[0]}."
 
 
@@ -140,11 +150,19 @@ def _resolution(standing: Standing) -> str:
     if standing.detectable is None:
         return ""
     least, most = standing.detectable
-    size = points(least) if points(least) == points(most) else f"{points(least).split()[0]} to {points(most)}"
+    size = points(least) if points(least) == points(most) else f"{number(least)} to {points(most)}"
     asked = standing.summary.data.questions
     where = f" on {asked:,} questions" if asked else ""
     by_pair = "" if points(least) == points(most) else ", depending on the pair"
     return f"The smallest difference this bench could see{where} is {size}{by_pair}; nothing below it is ranked."
+
+
+def _blind(standing: Standing) -> str:
+    """What a bench that told nothing apart could have told."""
+    asked = standing.summary.data.questions
+    if standing.detectable is None or not asked:
+        return ""
+    return f": on {asked:,} questions this bench sees differences from {points(standing.detectable[0])} up"
 
 
 def _limits(standing: Standing) -> str:

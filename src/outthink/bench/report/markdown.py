@@ -6,14 +6,14 @@ import json
 
 from outthink.bench.report.findings import findings, headline
 from outthink.bench.report.standing import Standing
-from outthink.bench.report.tables import Table, calibration, difficulty, differences, savings, stops, strategies
+from outthink.bench.report.tables import Table, calibration, differences, difficulty, savings, stops, strategies
 from outthink.bench.report.wording import count
 
 
 def as_markdown(standing: Standing) -> str:
     """The whole text."""
     summary = standing.summary
-    found = "\n".join(f"- {sentence}" for sentence in findings(standing))
+    found = "\n".join(f"- **{about}.** {sentence}" for about, sentence in findings(standing))
     sections: list[tuple[str, Table | None]] = [
         ("Strategies, in order of tokens (not a ranking)", strategies(standing)),
         ("Differences", differences(standing.contests) if standing.contests else None),
@@ -40,7 +40,8 @@ def subject(standing: Standing) -> str:
     asked = f"{count(summary.data.questions)} questions" if summary.data.questions else "questions"
     source = summary.data.path.replace("\\", "/").rsplit("/", 1)[-1]
     named = f" of {source}" if source else ""
-    return f"{several} {'strategy' if several == 1 else 'strategies'} on {asked}{named}"
+    model = f" with {standing.models[0]}" if len(standing.models) == 1 and standing.models[0] else ""
+    return f"{several} {'strategy' if several == 1 else 'strategies'} on {asked}{named}{model}"
 
 
 def fingerprint(standing: Standing) -> str:
@@ -61,7 +62,11 @@ def _written(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;") if "`" not in text else text.replace("|", "\\|")
+    return (
+        text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+        if "`" not in text
+        else text.replace("|", "\\|")
+    )
 
 
 def _fenced(text: str, language: str) -> str:

@@ -15,11 +15,12 @@ from markupsafe import Markup
 from outthink.bench.report import tables
 from outthink.bench.report.examples import APART, MOST, Accuracies, Balance, Example, shown_leads
 from outthink.bench.report.findings import findings, headline
+from outthink.bench.report.frontier import crowded, frontier
 from outthink.bench.report.markdown import fingerprint, subject
-from outthink.bench.report.plots import NARROW, WIDE, difference, frontier, reach_of, reliability, scaling
+from outthink.bench.report.plots import NARROW, WIDE, difference, reach_of, reliability, scaling
 from outthink.bench.report.standing import Standing
 from outthink.bench.report.tables import Table
-from outthink.bench.report.wording import count, in_html, share, shortened, visible
+from outthink.bench.report.wording import count, in_html, named, share, shortened, visible
 
 _TOGETHER = 4
 """Curves in one plot at most; more get a plot each."""
@@ -35,9 +36,10 @@ def as_page(
     """The whole page."""
     own = files(__package__ or __name__)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "sentence": in_html, "share": share, "count": count, "clipped": clipped, "oneline": _one_line,
+    filters: dict[str, Any] = {
+        "sentence": in_html, "share": share, "count": count, "clipped": clipped, "oneline": _one_line, "named": named,
     }  # fmt: skip
+    environment.filters.update(filters)
     template = environment.from_string(own.joinpath("page.html.j2").read_text("utf-8"))
     style = Markup(own.joinpath("page.css").read_text("utf-8"))
     return template.render(style=style, **_content(standing, accuracies, balances, examples))
@@ -48,8 +50,6 @@ def _content(
 ) -> dict[str, Any]:
     summary = standing.summary
     numbers = {example.id: example.number for example in examples}
-    told = [contest for contest in standing.contests if contest.told]
-    fold = len(standing.contests) > _PAIRS
     return {
         "subject": subject(standing),
         "headline": headline(standing),
@@ -57,12 +57,14 @@ def _content(
         "entries": standing.entries,
         "summary": summary,
         "standing_models": len(standing.models),
+        "crowded": crowded(standing),
         "frontier": _both(lambda width: frontier(standing, width)),
         "scaling": _scaling(standing),
         "reliable": [(entry, plot) for entry in standing.entries if (plot := reliability(entry))],
         "strategies": tables.strategies(standing),
-        "told": _differences(standing, told if fold else standing.contests),
-        "unsure": _differences(standing, [one for one in standing.contests if not one.told]) if fold else None,
+        "told": _differences(standing, [contest for contest in standing.contests if contest.told]),
+        "unsure": _differences(standing, [contest for contest in standing.contests if not contest.told]),
+        "fold": len(standing.contests) > _PAIRS,
         "savings": tables.savings(standing),
         "difficulty": tables.difficulty(standing),
         "heat": _heat(standing),
@@ -100,7 +102,9 @@ def _scaling(standing: Standing) -> list[Markup]:
 def _differences(standing: Standing, contests: Sequence[Any]) -> tuple[Table, list[Markup]] | None:
     """The table of some pairs and a drawing for each of its rows, all to one scale."""
     reach = reach_of(standing.contests)
-    return (tables.differences(contests), [difference(one, reach) for one in contests]) if contests else None
+    if not contests:
+        return None
+    return tables.differences(contests, verdict=False), [difference(one, reach) for one in contests]
 
 
 def _heat(standing: Standing) -> list[list[float]]:

@@ -54,7 +54,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """a against b: ``accuracy_diff`` is a minus b, ``token_ratio`` a over b."""
+    """a against b: ``accuracy_diff`` is a minus b, ratios are a over b."""
 
     a: str
     b: str
@@ -67,6 +67,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     mcnemar_p: float | None = None
     token_ratio: float | None = None
     token_ratio_ci: Interval | None = None
+    flops_ratio: float | None = None
+    seconds_ratio: float | None = None
 
 
 class SameAccuracy(msgspec.Struct, frozen=True, kw_only=True):

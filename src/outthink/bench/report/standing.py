@@ -23,7 +23,8 @@ COLOURS = 8
 class Entry:
     """A strategy with its place in the order of tokens, from 1. Those that differ only in n share a ``family``.
 
-    ``colour`` and ``mark`` belong to the family.
+    A technique has one ``colour``; ``mark`` tells models apart where there are several, else a ninth technique from
+    the first.
     """
 
     number: int
@@ -46,6 +47,8 @@ class Contest:
     pair: Pair
     token_ratio: float | None
     token_between: Interval | None
+    flops_ratio: float | None
+    seconds_ratio: float | None
 
 
 class Standing:
@@ -55,14 +58,14 @@ class Standing:
         self.summary = summary
         self.models = sorted({one.model for one in summary.strategies})
         ordered = sorted(summary.strategies, key=lambda one: (one.tokens_mean or 0, one.strategy, one.model))
-        families = list(dict.fromkeys(self._family(one) for one in ordered))
+        techniques = list(dict.fromkeys(family(one.strategy) for one in ordered))
         self.entries = tuple(
             Entry(
                 number=place,
                 label=self.name(one.strategy, one.model),
-                family=self._family(one),
-                colour=families.index(self._family(one)) % COLOURS,
-                mark=families.index(self._family(one)) // COLOURS,
+                family=self.name(family(one.strategy), one.model),
+                colour=techniques.index(family(one.strategy)) % COLOURS,
+                mark=self.models.index(one.model) or techniques.index(family(one.strategy)) // COLOURS,
                 measured=one,
             )
             for place, one in enumerate(ordered, start=1)
@@ -73,9 +76,6 @@ class Standing:
     def name(self, strategy: str, model: str) -> str:
         """What a strategy is called here: with its model only where there are several."""
         return f"{strategy} @ {model}" if len(self.models) > 1 else strategy
-
-    def _family(self, one: Measured) -> str:
-        return self.name(family(one.strategy), one.model)
 
     @cached_property
     def by_label(self) -> dict[str, Entry]:
@@ -105,7 +105,7 @@ class Standing:
     @cached_property
     def detectable(self) -> tuple[float, float] | None:
         """The smallest difference in accuracy that the bench could see, over its pairs: least and most."""
-        found = [pair.detectable_difference for pair in self.summary.pairs if pair.detectable_difference is not None]
+        found = [pair.detectable_difference for pair in self.summary.pairs if pair.detectable_difference]
         return (min(found), max(found)) if found else None
 
     @cached_property
@@ -143,9 +143,6 @@ def told_apart(pair: Pair) -> bool:
 
 def _contest(pair: Pair) -> Contest:
     turned = pair.accuracy_diff < 0
-    ratio = pair.token_ratio
-    if turned and ratio is not None:
-        ratio = 1 / ratio if ratio else None
     return Contest(
         better=pair.b if turned else pair.a,
         worse=pair.a if turned else pair.b,
@@ -153,9 +150,15 @@ def _contest(pair: Pair) -> Contest:
         between=_negative(pair.accuracy_diff_ci) if turned else pair.accuracy_diff_ci,
         told=told_apart(pair),
         pair=pair,
-        token_ratio=ratio,
+        token_ratio=_turned(pair.token_ratio, turned),
         token_between=_inverse(pair.token_ratio_ci) if turned else pair.token_ratio_ci,
+        flops_ratio=_turned(pair.flops_ratio, turned),
+        seconds_ratio=_turned(pair.seconds_ratio, turned),
     )
+
+
+def _turned(ratio: float | None, turned: bool) -> float | None:
+    return ratio if not turned or ratio is None else 1 / ratio if ratio else None
 
 
 def _negative(ends: Interval | None) -> Interval | None:

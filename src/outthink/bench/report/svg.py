@@ -1,4 +1,4 @@
-"""Drawing in SVG: elements, axes, and lettering that does not overlap.
+"""Drawing in SVG: elements and axes.
 
 Colours are the style sheet's (classes ``c0`` … ``c7``), so that a drawing follows the reader's colour scheme.
 Lengths are pixels of the drawing. Knows nothing of strategies.
@@ -15,11 +15,6 @@ from outthink.bench.report.wording import MINUS
 
 LETTER = 6.9
 """Width of a letter of the plots' text, 12 pixels high: an upper bound of the mean in common sans-serif fonts."""
-LINE = 15.0
-"""Height of a line of it."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
 
 
 def tag(name: str, *inside: str | Markup, **attributes: str | float) -> Markup:
@@ -98,7 +93,7 @@ class Axis:
 def share_axis(values: list[float], start: float, end: float, ticks: int = 6) -> Axis:
     """An axis of shares around values in [0, 1], ending on round ones and never beyond 0 and 1."""
     low, high = min(values, default=0.0), max(values, default=1.0)
-    pad = max(0.02, (high - low) * 0.06)
+    pad = max(0.02, (high - low) * 0.06, (0.1 - high + low) / 2)
     step = _step(low - pad, high + pad, ticks)
     bottom, top = math.floor((low - pad) / step + 1e-9) * step, math.ceil((high + pad) / step - 1e-9) * step
     return Axis(max(0.0, bottom), min(1.0, top), start, end)
@@ -107,7 +102,7 @@ def share_axis(values: list[float], start: float, end: float, ticks: int = 6) ->
 def log_axis(values: list[float], start: float, end: float) -> Axis:
     """A logarithmic axis around values above 0, with room at both ends."""
     low, high = min(values, default=1.0), max(values, default=10.0)
-    room = max(1.3, (high / low) ** 0.06)
+    room = max(1.3, (high / low) ** 0.06, 2.6 * (low / high) ** 0.5)
     return Axis(low / room, high * room, start, end, log=True)
 
 
@@ -156,70 +151,3 @@ def frame(x: Axis, y: Axis, x_title: str, y_title: str, x_words: dict[float, str
     drawn.append(text((left + right) / 2, bottom + 34, x_title, "title", "middle"))
     drawn.append(text(left - 30, top - 12, y_title, "title"))
     return Markup("").join(drawn)
-
-
-def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights near those wanted, in the same order, no two nearer than the gap where there is room for that."""
-    if not wanted:
-        return []
-    order = sorted(range(len(wanted)), key=lambda place: wanted[place])
-    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
-    groups: list[tuple[float, list[int]]] = []  # centre, members: neighbours that touch move as one
-    for place in order:
-        groups.append((_inside(wanted[place], 1, gap, low, high), [place]))
-        while len(groups) > 1 and _end(groups[-2], gap, 1) > _end(groups[-1], gap, -1) - gap + 1e-9:
-            (one, ours), (other, theirs) = groups[-2], groups[-1]
-            total = len(ours) + len(theirs)
-            centre = (one * len(ours) + other * len(theirs)) / total
-            groups[-2:] = [(_inside(centre, total, gap, low, high), ours + theirs)]
-    found = [0.0] * len(wanted)
-    for centre, members in groups:
-        for place, member in enumerate(members):
-            found[member] = centre + (place - (len(members) - 1) / 2) * gap
-    return found
-
-
-def _inside(centre: float, members: int, gap: float, low: float, high: float) -> float:
-    half = (members - 1) * gap / 2
-    return min(max(centre, low + half), high - half)
-
-
-def _end(group: tuple[float, list[int]], gap: float, side: int) -> float:
-    return group[0] + side * (len(group[1]) - 1) * gap / 2
-
-
-def overlap(one: Box, other: Box) -> float:
-    """The area that two boxes share."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, wide) * max(0.0, high)
-
-
-def place_labels(anchors: list[tuple[float, float]], widths: list[float], taken: list[Box], area: Box) -> list[Box]:
-    """A box for a line of text beside each anchor, clear of what is taken and of each other where there is room.
-
-    Nearer places are tried first; the first that touches nothing is used, else the one that touches least.
-    """
-    found: list[Box] = []
-    for (x, y), width in zip(anchors, widths, strict=True):
-        best, least = (x, y, x + width, y + LINE), math.inf
-        for box, price in _beside(x, y, width):
-            outside = width * LINE - overlap(box, area)
-            touched = sum(overlap(box, other) for other in (*taken, *found)) + 3 * outside
-            if touched * 10 + price < least:
-                best, least = box, touched * 10 + price
-        found.append(best)
-    return found
-
-
-def _beside(x: float, y: float, width: float) -> list[tuple[Box, float]]:
-    """Boxes around a point, with the price of standing there."""
-    around: list[tuple[Box, float]] = []
-    for far in (8, 20, 36, 56, 80, 110):
-        for left, top in (
-            (x + far, y - LINE / 2), (x + far / 2, y - LINE - far / 2), (x + far / 2, y + far / 2),
-            (x - far - width, y - LINE / 2), (x - far / 2 - width, y - LINE - far / 2),
-            (x - far / 2 - width, y + far / 2), (x - width / 2, y - LINE - far), (x - width / 2, y + far),
-        ):  # fmt: skip
-            around.append(((left, top, left + width, top + LINE), far + len(around) / 100))
-    return around

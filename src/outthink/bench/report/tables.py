@@ -10,14 +10,14 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from outthink.bench.report.records import Level, Measured
+from outthink.bench.report.records import Interval, Level, Measured
 from outthink.bench.report.standing import Contest, Entry, Standing
 from outthink.bench.report.wording import (
     NOTHING,
     count,
     dollars,
+    number,
     operations,
-    points,
     probability,
     quoted,
     seconds,
@@ -35,7 +35,7 @@ LEVELS = ("easy", "medium", "hard")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Column titles and rows; names in the first ``names`` columns are quoted as Markdown's code, the rest are figures."""
+    """Column titles and rows. Names are quoted as Markdown's code; after the first ``names`` columns come figures."""
 
     columns: list[str]
     rows: list[list[str]]
@@ -44,15 +44,15 @@ class Table:
 
 _COSTS: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
     ("tokens", "tokens_mean", count),
-    ("of them written", "completion_tokens_mean", count),
-    ("of them verifiers'", "verifier_tokens_mean", count),
+    ("written", "completion_tokens_mean", count),
+    ("verifiers'", "verifier_tokens_mean", count),
     ("samples", "samples_mean", count),
     ("calls", "calls_mean", count),
     ("dollars", "usd_mean", dollars),
     ("FLOPs", "flops_mean", operations),
-    ("seconds, median", "seconds_p50", seconds),
-    ("seconds, 95th percentile", "seconds_p95", seconds),
-    ("runs with an error", "errors", count),
+    ("seconds, p50", "seconds_p50", seconds),
+    ("p95", "seconds_p95", seconds),
+    ("failed runs", "errors", count),
 )
 
 
@@ -62,12 +62,11 @@ def strategies(standing: Standing) -> Table:
     costs = [cost for cost in _COSTS if any(getattr(one, cost[1]) for one in measured)]
     several = len(standing.entries) > 1
     return Table(
-        columns=["strategy", "right", "95 % interval", *(["better than"] if several else []), *(c[0] for c in costs)],
+        columns=["strategy", "right, 95 % interval", *(["better than"] if several else []), *(c[0] for c in costs)],
         rows=[
             [
                 quoted(entry.label),
-                share(entry.measured.accuracy),
-                share_between(entry.measured.accuracy_ci),
+                f"{share(entry.measured.accuracy)} {share_between(entry.measured.accuracy_ci)}".rstrip(),
                 *([_better_than(standing, entry)] if several else []),
                 *(written(getattr(entry.measured, field)) for _, field, written in costs),
             ]
@@ -82,26 +81,29 @@ def _better_than(standing: Standing, entry: Entry) -> str:
     return ", ".join(str(number) for number in sorted(other.number for other in beaten if other)) or NOTHING
 
 
-def differences(contests: Sequence[Contest]) -> Table:
-    """Every pair with its verdict, those told apart first."""
+def differences(contests: Sequence[Contest], *, verdict: bool = True) -> Table:
+    """Every pair, the more accurate first; with its verdict unless the reader can tell."""
     single = any(contest.pair.mcnemar_p is not None for contest in contests)
+    other_work = any(_far(contest.flops_ratio, contest.token_ratio) for contest in contests)
+    timed = any(contest.seconds_ratio is not None for contest in contests)
     return Table(
         columns=[
-            "strategy", "against", "difference, points", "95 % interval", "could see from", "p (Holm)",
-            *(["p (McNemar)"] if single else []), "tokens", "95 % interval", "verdict",
+            "strategy", "against", "difference, points", "could see", "p (Holm)",
+            *(["p (McNemar)"] if single else []), "tokens",
+            *(["FLOPs"] if other_work else []), *(["seconds"] if timed else []), *(["verdict"] if verdict else []),
         ],
         rows=[
             [
                 quoted(contest.better),
                 quoted(contest.worse),
-                signed(contest.by),
-                signed_between(contest.between),
-                points(contest.pair.detectable_difference),
+                f"{signed(contest.by)} {signed_between(contest.between)}".rstrip(),
+                number(contest.pair.detectable_difference or None),
                 probability(contest.pair.holm_p),
                 *([probability(contest.pair.mcnemar_p)] if single else []),
-                NOTHING if contest.token_ratio is None else times(contest.token_ratio),
-                times_between(contest.token_between),
-                "better" if contest.told else "cannot tell",
+                _ratio(contest.token_ratio, contest.token_between),
+                *([_ratio(contest.flops_ratio, None)] if other_work else []),
+                *([_ratio(contest.seconds_ratio, None)] if timed else []),
+                *((["better"] if contest.told else ["cannot tell"]) if verdict else []),
             ]
             for contest in contests
         ],
@@ -109,19 +111,27 @@ def differences(contests: Sequence[Contest]) -> Table:
     )  # fmt: skip
 
 
+def _far(one: float | None, other: float | None) -> bool:
+    """Whether the ratio of work is another than that of tokens: the models differ in size."""
+    return one is not None and other is not None and not 0.9 < one / other < 1.1
+
+
+def _ratio(ratio: float | None, between: Interval | None) -> str:
+    return NOTHING if ratio is None else f"{times(ratio)} {times_between(between)}".rstrip()
+
+
 def savings(standing: Standing) -> Table | None:
     """Tokens at the same accuracy; None where that was not worked out."""
     if not standing.savings:
         return None
     return Table(
-        columns=["to be as accurate as", "(right)", "this needs", "its tokens", "95 % interval"],
+        columns=["to be as accurate as", "(right)", "this needs", "its tokens, 95 % interval"],
         rows=[
             [
                 quoted(one.a),
                 share(one.accuracy),
                 quoted(one.b),
-                "never gets there" if one.ratio is None else times(one.ratio),
-                times_between(one.ratio_ci),
+                f"{'never there' if one.ratio is None else times(one.ratio)} {times_between(one.ratio_ci)}".rstrip(),
             ]
             for one in standing.savings
         ],

@@ -13,9 +13,11 @@ from markupsafe import Markup, escape
 
 from outthink.bench.report.records import Interval
 
-NARROW = "\u202f"
+NARROW, NO_BREAK = "\u202f", "\u00a0"
 MINUS = "\u2212"
 NOTHING = "–"
+_UNBROKEN = 30
+"""Letters of a name's part that stays on one line."""
 
 
 def share(value: float | None, digits: int = 1) -> str:
@@ -25,27 +27,37 @@ def share(value: float | None, digits: int = 1) -> str:
 
 def signed(value: float | None) -> str:
     """A difference of shares in points, with its sign: ``+14.2``."""
-    return NOTHING if value is None else _minus(f"{value * 100:+.1f}")
+    return NOTHING if value is None else _points(value)
 
 
 def points(value: float | None) -> str:
     """The size of a difference of shares: ``14.2 points``."""
-    return NOTHING if value is None else f"{abs(value) * 100:.1f} points"
+    return NOTHING if value is None else f"{number(value)}{NO_BREAK}points"
+
+
+def number(value: float | None) -> str:
+    """The size of a difference of shares in points: ``14.2``."""
+    return NOTHING if value is None else f"{abs(value) * 100:.1f}"
 
 
 def share_between(ends: Interval | None) -> str:
     """An interval of shares: ``[41.2, 55.0]``, in %."""
-    return _between(ends, lambda end: _minus(f"{end * 100:.1f}"))
+    return _between(ends, number)
 
 
 def signed_between(ends: Interval | None) -> str:
     """An interval of differences in points: ``[−1.2, +3.4]``."""
-    return _between(ends, lambda end: _minus(f"{end * 100:+.1f}"))
+    return _between(ends, _points)
 
 
 def times(value: float | None) -> str:
     """A ratio: ``15.8×``; one that does not exist is infinite."""
     return "∞" if value is None or math.isinf(value) else f"{_three(value)}×"
+
+
+def fold(value: float | None) -> str:
+    """A ratio inside a sentence: ``15.8 times``."""
+    return f"{times(value).removesuffix('×')}{NO_BREAK}times"
 
 
 def times_between(ends: Interval | None) -> str:
@@ -113,16 +125,26 @@ def quoted(name: str) -> str:
 def in_html(sentence: str) -> Markup:
     """A sentence with quoted names as HTML; everything else is escaped."""
     parts = re.split(r"`([^`]*)`", sentence)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
-    )
+    return Markup("").join(named(part) if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
-_CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
+def named(name: str) -> Markup:
+    """A strategy's name as HTML that breaks between its arguments, not at a hyphen."""
+    pieces = re.split(r"(?<=, )|(?<=\()(?=[\w.-]+\()|(?<= )(?=@ )", name)
+    kept = (Markup("<span>{}</span>").format(piece) if len(piece) <= _UNBROKEN else escape(piece) for piece in pieces)
+    return Markup("<code>{}</code>").format(Markup("<wbr>").join(kept))
+
+
+_CONTROL: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"},
+    127: 0x2421,
+    **{code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+}
+"""What would hide or reorder text."""
 
 
 def visible(text: str) -> str:
-    """Text of a model or a data set with control characters shown as pictures; line ends become newlines."""
+    """Text of a model or a data set with its control characters shown; line ends become newlines."""
     return text.replace("\r\n", "\n").translate(_CONTROL)
 
 
@@ -130,11 +152,13 @@ def _between(ends: Interval | None, written: Callable[[float], str]) -> str:
     if ends is None:
         return ""
     low, high = (None if end is None or math.isinf(end) else end for end in ends)
-    return f"[{NOTHING if low is None else written(low)}, {'∞' if high is None else written(high)}]"
+    return f"[{NOTHING if low is None else written(low)},{NO_BREAK}{'∞' if high is None else written(high)}]"
 
 
-def _minus(text: str) -> str:
-    return text.replace("-", MINUS)
+def _points(value: float) -> str:
+    """``+14.2``, ``−1.0``, and ``0.0`` without a sign."""
+    written = f"{value * 100:+.1f}"
+    return "0.0" if written[1:] == "0.0" else written.replace("-", MINUS)
 
 
 def _three(value: float) -> str:
