@@ -130,7 +130,7 @@ def _names(
     for _, points in curves:
         taken += [(a - 2, b - 2, a + 2, b + 2) for a, b in _along([(x.at(t), y.at(v)) for t, v in points])]
     area = (x.start + 2, y.end - 14, x.end + (22 if numbered else 118), y.start - 2)
-    boxes = place_labels(anchors, [len(word) * LETTER for word in words], taken, area)
+    boxes = place_labels(anchors, [len(word) * LETTER + 4 for word in words], taken, area)
     drawn: list[Markup] = []
     for (a, b), box, word, entry in zip(anchors, boxes, words, entries, strict=True):
         near = (min(max(a, box[0]), box[2]), min(max(b, box[1] + 3), box[3] - 3))

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from outthink.bench.report.wording import MINUS
 
-LETTER = 6.9
+LETTER = 7.2
 """Width of a letter of the plots' text, 12 pixels high: an upper bound of the mean in common sans-serif fonts."""
 
 
