@@ -173,7 +173,7 @@ def test_a_difference_that_was_not_told_apart_ranks_nothing(tmp_path):
     pairs = [pair("direct", "vote", -0.15, [-0.33, 0.03], told=False, detectable=0.25, ratio=0.0625)]
     page, text = written(small(tmp_path, pairs=pairs))
     assert plain(page.texts["h1"][0]).startswith("No strategy could be told apart from another")
-    assert "differences from 25.0 points up" in plain(page.texts["h1"][0])
+    assert "on 2 questions, differences of up to 25.0 points would go unseen" in plain(page.texts["h1"][0])
     assert "better" not in text.partition("## Strategies")[0]
     assert "| cannot tell |" in text
     assert "| better |" not in text

@@ -118,11 +118,9 @@ def _worse(standing: Standing) -> str:
 
 
 def _saving(standing: Standing) -> str:
-    best = next((one for one in standing.savings if saves(one)), None)
+    best = next((one for one in standing.savings if one.ratio is not None and saves(one)), None)
     if best is None:
         return ""
-    if best.ratio is None:
-        return f"{quoted(best.b)} never gets as accurate as {quoted(best.a)} ({share(best.accuracy)})."
     return (
         f"To be as accurate as {quoted(best.a)} ({share(best.accuracy)}), {quoted(best.b)} needs "
         f"{fold(best.ratio)} the tokens {times_between(best.ratio_ci)}."
@@ -162,7 +160,7 @@ def _blind(standing: Standing) -> str:
     asked = standing.summary.data.questions
     if standing.detectable is None or not asked:
         return ""
-    return f": on {asked:,} questions this bench sees differences from {points(standing.detectable[0])} up"
+    return f": on {asked:,} questions, differences of up to {points(standing.detectable[1])} would go unseen"
 
 
 def _limits(standing: Standing) -> str:

@@ -23,7 +23,7 @@ from outthink.bench.report.svg import (
     share_axis,
     tag,
 )
-from outthink.bench.report.wording import count, share, share_between, shortened, signed, signed_between
+from outthink.bench.report.wording import abridged, count, share, share_between, signed, signed_between
 
 WIDE, NARROW = 780.0, 370.0
 Point = tuple[float, float]
@@ -35,8 +35,8 @@ def scaling(standing: Standing, names: Sequence[str], width: float, height: floa
     bounds = {name: rows for name, rows in _bounds(standing.summary).items() if rows}
     if not families:
         return None
-    letters = 36 if width >= WIDE else 20
-    longest = max(len(shortened(name, letters)) for name in (*families, *bounds))
+    letters = 36 if width >= WIDE else 21
+    longest = max(len(abridged(name, letters)) for name in (*families, *bounds))
     x, y = _axes(standing.summary, width - 16 - longest * LETTER, height)
     drawn = [frame(x, y, "samples a question", "right, %", _sample_ticks(x, standing.summary))]
     ends: list[tuple[float, float, str, str]] = []
@@ -123,7 +123,7 @@ def _end_names(ends: list[tuple[float, float, str, str]], x: Axis, y: Axis, lett
         if abs(height - there) > 5 or here < x.end - 4:
             drawn.append(line(here + 4, there, x.end + 7, height, "leader"))
         drawn.append(
-            tag("text", tag("title", name), shortened(name, letters), x=x.end + 9, y=height + 4, class_=class_)
+            tag("text", tag("title", name), abridged(name, letters), x=x.end + 9, y=height + 4, class_=class_)
         )
     return drawn
 

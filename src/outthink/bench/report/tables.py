@@ -131,7 +131,7 @@ def savings(standing: Standing) -> Table | None:
                 quoted(one.a),
                 share(one.accuracy),
                 quoted(one.b),
-                f"{'never there' if one.ratio is None else times(one.ratio)} {times_between(one.ratio_ci)}".rstrip(),
+                f"{'not reached' if one.ratio is None else times(one.ratio)} {times_between(one.ratio_ci)}".rstrip(),
             ]
             for one in standing.savings
         ],
@@ -198,10 +198,10 @@ def _trust(measured: Measured) -> str:
 
 
 def stops(standing: Standing) -> Table | None:
-    """Why runs ended, as shares; None where nobody said."""
+    """Why runs ended, as shares; None where nobody said, or all ended alike."""
     counted = [entry.measured.stop_reasons or {} for entry in standing.entries]
     reasons = sorted({reason for found in counted for reason in found})
-    if not reasons:
+    if len(reasons) < 2:
         return None
     return Table(
         columns=["strategy", *reasons],

@@ -117,6 +117,14 @@ def shortened(text: str, length: int) -> str:
     return line if len(line) <= length and len(text) <= length * 4 else line[: length - 1].rstrip() + "…"
 
 
+def abridged(name: str, length: int) -> str:
+    """A name of at most so many characters, cut in the middle: techniques differ at both ends."""
+    if len(name) <= length:
+        return name
+    end = length // 2
+    return f"{name[: length - end - 1]}…{name[-end:]}"
+
+
 def quoted(name: str) -> str:
     """A strategy's name inside a sentence: Markdown's code, which `in_html` turns into HTML's."""
     return f"`{name.replace('`', chr(39))}`"
