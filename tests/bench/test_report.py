@@ -130,9 +130,11 @@ def test_a_page_is_whole_and_asks_for_nothing(pages, case):
 def test_every_link_leads_to_an_example_and_there_are_not_too_many(pages, case):
     page = pages[case]
     examples = [name for name in page.ids() if name.startswith("example-")]
-    assert {link.removeprefix("#") for link in page.links()} <= set(examples)
+    led = {link.removeprefix("#") for link in page.links()}
+    assert led <= set(page.ids())
     assert 0 < len(examples) <= MOST
-    assert bool(page.links()) == (case not in ("one", "zero"))  # zero: nobody won or lost anything
+    assert bool(led & set(examples)) == (case not in ("one", "zero"))  # zero: nobody won or lost anything
+    assert led - set(examples) == {name for name in page.ids() if not name.startswith("example-")}
 
 
 def test_what_a_model_wrote_is_shown_to_the_letter_and_does_nothing(tmp_path):

@@ -112,7 +112,7 @@ class Accuracies:
         return Lead(question, found[label][0], sum(others) / len(others)) if label in found and others else None
 
     def chosen(self, balances: Sequence[Balance]) -> dict[str, str]:
-        """Ids to show, in the order of the data, each with why."""
+        """Ids to show with why, those alike together and in the order of the data."""
         means = {q: sum(accuracy for accuracy, _ in found.values()) / len(found) for q, found in self.of.items()}
         failed = [question for question, mean in means.items() if mean == 0]
         solved = [question for question, mean in means.items() if mean == 1]
@@ -126,7 +126,9 @@ class Accuracies:
         why = dict.fromkeys(contested, "strategies differ" if any(sides) else "sometimes right")
         each = _OF_A_KIND if why else MOST // 4
         why |= dict.fromkeys(failed[:each], "nobody right") | dict.fromkeys(solved[:each], "always right")
-        return {question: why[question] for question in self.of if question in why}
+        reasons = list(dict.fromkeys(why.values()))
+        place = {question: place for place, question in enumerate(self.of)}
+        return dict(sorted(why.items(), key=lambda item: (reasons.index(item[1]), place[item[0]])))
 
 
 def examples(directory: Path, standing: Standing, accuracies: Accuracies, balances: Sequence[Balance]) -> list[Example]:

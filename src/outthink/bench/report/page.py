@@ -12,16 +12,39 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from outthink.bench.report import tables
 from outthink.bench.report.examples import APART, MOST, Accuracies, Balance, Example, shown_leads
 from outthink.bench.report.findings import findings, headline
 from outthink.bench.report.frontier import crowded, frontier
 from outthink.bench.report.markdown import fingerprint, subject
 from outthink.bench.report.plots import NARROW, WIDE, difference, reach_of, reliability, scaling
 from outthink.bench.report.standing import Standing
-from outthink.bench.report.tables import Table
+from outthink.bench.report.tables import (
+    LEVELS,
+    Table,
+    calibration,
+    differences,
+    difficulty,
+    part,
+    savings,
+    stops,
+    strategies,
+)
 from outthink.bench.report.wording import count, in_html, named, share, shortened, visible
 
+_SECTIONS = (
+    ("frontier", "Accuracy against tokens", ("frontier",)),
+    ("strategies", "Strategies", ("strategies",)),
+    ("differences", "Differences", ("told", "unsure")),
+    ("scaling", "More samples", ("scaling",)),
+    ("savings", "Tokens at the same accuracy", ("savings",)),
+    ("difficulty", "Easy and hard", ("difficulty",)),
+    ("confidence", "Confidence", ("reliable", "calibration")),
+    ("stops", "Why runs ended", ("stops",)),
+    ("won", "Won and lost", ("balances",)),
+    ("examples", "Examples", ("examples",)),
+    ("repeat", "How to repeat it", ("fingerprint",)),
+)
+"""Of each section its id, what the contents call it, and what it shows, any of which makes it appear."""
 _TOGETHER = 4
 """Curves in one plot at most; more get a plot each."""
 _PAIRS = 15
@@ -42,7 +65,9 @@ def as_page(
     environment.filters.update(filters)
     template = environment.from_string(own.joinpath("page.html.j2").read_text("utf-8"))
     style = Markup(own.joinpath("page.css").read_text("utf-8"))
-    return template.render(style=style, **_content(standing, accuracies, balances, examples))
+    content = _content(standing, accuracies, balances, examples)
+    sections = [(name, title, any(content[one] for one in shown)) for name, title, shown in _SECTIONS]
+    return template.render(style=style, sections=sections, **content)
 
 
 def _content(
@@ -61,15 +86,15 @@ def _content(
         "frontier": _both(lambda width: frontier(standing, width)),
         "scaling": _scaling(standing),
         "reliable": [(entry, plot) for entry in standing.entries if (plot := reliability(entry))],
-        "strategies": tables.strategies(standing),
+        "strategies": strategies(standing),
         "told": _differences(standing, [contest for contest in standing.contests if contest.told]),
         "unsure": _differences(standing, [contest for contest in standing.contests if not contest.told]),
         "fold": len(standing.contests) > _PAIRS,
-        "savings": tables.savings(standing),
-        "difficulty": tables.difficulty(standing),
+        "savings": savings(standing),
+        "difficulty": difficulty(standing),
         "heat": _heat(standing),
-        "calibration": tables.calibration(standing),
-        "stops": tables.stops(standing),
+        "calibration": calibration(standing),
+        "stops": stops(standing),
         "balances": [(one, *shown_leads(one, numbers)) for one in balances],
         "numbers": numbers,
         "questions": {one.id: one.question.question for one in examples if one.question},
@@ -104,15 +129,15 @@ def _differences(standing: Standing, contests: Sequence[Any]) -> tuple[Table, li
     reach = reach_of(standing.contests)
     if not contests:
         return None
-    return tables.differences(contests, verdict=False), [difference(one, reach) for one in contests]
+    return differences(contests, verdict=False), [difference(one, reach) for one in contests]
 
 
 def _heat(standing: Standing) -> list[list[float]]:
     """Accuracies of the table of difficulties, to shade its cells by."""
     table = standing.summary.by_difficulty or {}
     rows = [parts for entry in standing.entries if (parts := standing.of(entry, table))]
-    levels = [level for level in tables.LEVELS if any(level in parts and parts[level].n for parts in rows)]
-    return [[tables.part(parts, level).accuracy or 0.0 for level in levels] for parts in rows]
+    levels = [level for level in LEVELS if any(level in parts and parts[level].n for parts in rows)]
+    return [[part(parts, level).accuracy or 0.0 for level in levels] for parts in rows]
 
 
 def clipped(text: str) -> str:

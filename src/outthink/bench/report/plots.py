@@ -122,9 +122,7 @@ def _end_names(ends: list[tuple[float, float, str, str]], x: Axis, y: Axis, lett
     for (here, there, name, class_), height in zip(ends, heights, strict=True):
         if abs(height - there) > 5 or here < x.end - 4:
             drawn.append(line(here + 4, there, x.end + 7, height, "leader"))
-        drawn.append(
-            tag("text", tag("title", name), abridged(name, letters), x=x.end + 9, y=height + 4, class_=class_)
-        )
+        drawn.append(tag("text", tag("title", name), abridged(name, letters), x=x.end + 9, y=height + 4, class_=class_))
     return drawn
 
 
