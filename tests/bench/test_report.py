@@ -260,6 +260,13 @@ def test_the_same_files_give_the_same_bytes(made):
     assert [made["full"].joinpath(name).read_bytes() for name in names] == before
 
 
+def test_bounds_are_drawn_where_no_technique_has_a_curve(tmp_path):
+    page, _ = written(small(tmp_path, oracle_curve=[[1, 0.4], [2, 0.6]], random_curve=[[1, 100, 0.4, 0.3, 0.5]]))
+    assert "scaling" in page.ids()
+    page, _ = written(small(tmp_path, random_curve=[[1, 100, 0.4, 0.3, 0.5]]))
+    assert "scaling" not in page.ids()
+
+
 def test_a_bench_of_old_with_nothing_optional_is_reported(tmp_path):
     least = {"strategies": [{"strategy": "direct", "accuracy": 0.5}]}
     tmp_path.joinpath("summary.json").write_text(json.dumps(least))

@@ -33,7 +33,7 @@ def scaling(standing: Standing, names: Sequence[str], width: float, height: floa
     """Accuracy against samples: the curves of these families, and the bounds of any choice among the samples."""
     families = {name: rows for name in names if (rows := _drawable(standing.summary.curves.get(name)))}
     bounds = {name: rows for name, rows in _bounds(standing.summary).items() if rows}
-    if not families:
+    if not (families or bounds) or len(_ks(standing.summary)) < 2:
         return None
     letters = 36 if width >= WIDE else 21
     longest = max(len(abridged(name, letters)) for name in (*families, *bounds))
