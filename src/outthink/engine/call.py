@@ -18,7 +18,7 @@ from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Cost, Role, Usage
-from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
+from outthink.core.wire import Ask, Bill, Choice, Delta, Rate, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want, too_small
 from outthink.engine.pace import Turn
@@ -149,8 +149,10 @@ class Caller:
     async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
         line = self.line
         permits = line.permits(job.n)  # these very ones are given back: a refusal may change what a call takes
-        hold = await self._admit(job, want, permits)
-        flight = Flight(self, job, hold, want.prompt, land)
+        hold = await self._admit(job, want, permits, turn)
+        if hold is None:
+            return job
+        flight = Flight(self, job, hold, want.prompt, land, turn)
         if line.pace and turn:
             line.pace.leave(turn)
         try:
@@ -167,11 +169,17 @@ class Caller:
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
 
-    async def _admit(self, job: Job, want: Want, permits: int) -> Hold:
-        """Permits and a hold, together: neither is kept while waiting for the other."""
+    async def _admit(self, job: Job, want: Want, permits: int, turn: Turn | None) -> Hold | None:
+        """Permits and a hold, together: neither is kept while waiting for the other.
+
+        None when the server has told its limits meanwhile, so that the call needs a turn first.
+        """
         limiter = self.line.limiter
         while True:
             await limiter.acquire(permits)
+            if turn is None and self.line.pace is not None:
+                limiter.release(permits)
+                return None
             hold = self.ledger.try_hold(want)
             if hold is not None:
                 return hold
@@ -200,11 +208,11 @@ def _backoff(attempt: int, retry_after: float | None) -> float:
 class Flight:
     """One request in the air: what has arrived of it, and its books when it ends, however it ends."""
 
-    def __init__(self, caller: Caller, job: Job, hold: Hold, prompt: int, land: Land) -> None:
+    def __init__(self, caller: Caller, job: Job, hold: Hold, prompt: int, land: Land, turn: Turn | None = None) -> None:
         context = caller.context
         context.calls += 1
         self.answered = 0
-        self._caller, self._job, self._hold, self._land = caller, job, hold, land
+        self._caller, self._job, self._hold, self._land, self._turn = caller, job, hold, land, turn
         self._call, self._id = context.calls, secrets.token_bytes(8)
         self._grown: dict[int, Growing] = {}
         self._showing: dict[int, Showing] = {}
@@ -235,7 +243,13 @@ class Flight:
             self._ending.error, self._ending.arrived = error, None
             raise
         self._ending.bill = reply.bill
+        self._heard(reply.rate)
         self._take(reply)
+
+    def _heard(self, rate: Rate | None) -> None:
+        if rate is not None:
+            worst = self._hold.worst
+            self._caller.line.heard(rate, self._began, self._turn, worst.prompt_tokens + worst.completion_tokens)
 
     def _take(self, reply: Reply) -> None:
         counts = _counts(reply, self._ending.mean)
@@ -262,6 +276,7 @@ class Flight:
                 async for delta in deltas:
                     if delta.index is None:
                         self._ending.bill = delta.bill
+                        self._heard(delta.rate)
                         continue
                     grown = self._grown.get(delta.index) or self._grown.setdefault(delta.index, Growing(delta.index))
                     grown.add(delta)
