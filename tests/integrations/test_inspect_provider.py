@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+import anyio
 import pytest
 
 from outthink.core.errors import BadSpec, UnknownName, Unsupported
@@ -207,6 +208,25 @@ async def test_epochs_sample_anew_unless_a_seed_is_set():
         for _ in range(3):
             await ask(server, strategy="direct")
         assert len({body["seed"] for body in server.bodies}) == 3
+
+
+def test_a_model_that_inspect_keeps_serves_the_next_evaluations_loop():
+    kept, ended = [], []
+
+    async def evaluate(port):
+        async with FakeServer(SCRIPT).serve(port) as server:
+            kept.append(kept[0] if kept else get_model(f"outthink/fake@{server.base_url}", memoize=False))
+            output = await kept[-1].generate(QUESTION)
+            ended.append(output.stop_reason)
+            return int(server.base_url.split(":")[2].partition("/")[0])
+
+    async def close():
+        await kept[0].api.aclose()
+
+    port = anyio.run(evaluate, 0)
+    anyio.run(evaluate, port)
+    anyio.run(close)
+    assert ended == ["stop", "stop"]
 
 
 @pytest.mark.timeout(120)

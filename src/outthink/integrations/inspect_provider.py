@@ -7,6 +7,7 @@ calls are tried again here, not by Inspect.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -94,6 +95,7 @@ class OutthinkAPI(ModelAPI):
         self._text = model_name if base_url is None else f"{model_name}@{base_url}"
         self._concurrency, self._timeout, self._cache = concurrency, timeout, cache
         self._engine: Engine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def generate(
         self,
@@ -106,7 +108,7 @@ class OutthinkAPI(ModelAPI):
         request = await self._request(input, tools, tool_choice, config)
         logs: list[EventLog] = []
         try:
-            result = await self._opened().solve(
+            result = await (await self._opened()).solve(
                 request.problem,
                 strategy=request.strategy,
                 budget=request.budget,
@@ -139,7 +141,13 @@ class OutthinkAPI(ModelAPI):
     def connection_key(self) -> str:
         return self._text
 
-    def _opened(self) -> Engine:
+    async def _opened(self) -> Engine:
+        """The engine of this event loop; Inspect keeps a model for the next evaluation, which has a loop of its own."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            stale, self._engine, self._loop = self._engine, None, loop
+            if stale is not None:
+                await stale.__aexit__(None, None, None)
         if self._engine is None:
             self._engine = Engine(self._text, concurrency=self._concurrency, timeout=self._timeout, cache=self._cache)
         return self._engine
