@@ -1,10 +1,12 @@
-"""Rows a second and peak memory of ``outthink map``, beside a bare aiohttp loop over the same rows in the same run.
+"""Rows a second and peak memory of ``outthink map``, beside bare client loops over the same rows in the same run.
 
     python benchmarks/map.py [--rows 100000] [--rounds 1] [--concurrency 64] [--latency 0] [--cache] [--profile FILE]
 
 ``direct`` against a local server (its own process). Without latency, the worst case, nothing hides what a row costs
-here; ``--latency 0.1`` is still a fast model. Each side is a process of its own, so that its peak memory is its own.
-The aim: at least 0.8 of the bare loop's rows a second, and under 200 MB. The server takes a core for itself.
+here; ``--latency 0.1`` is still a fast model. Each side is a process of its own, so that its peak memory is its own;
+in each round they run one after another, in turned order. ``openai`` is the official client, ``aiohttp`` the least
+that posts and reads JSON; neither retries, counts, extracts an answer or knows a budget. The aim: at least 0.8 of the
+``openai`` loop's rows a second, and under 200 MB. The server takes a core for itself.
 """
 
 from __future__ import annotations
@@ -20,12 +22,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import openai
 
 from outthink import Engine
 from outthink.batch.map import Plan, map_file
+
+SIDES = ("openai", "aiohttp", "outthink")
 
 
 async def outthink_side(url: str, source: str, target: str, concurrency: int, cache: bool) -> None:
@@ -33,28 +40,55 @@ async def outthink_side(url: str, source: str, target: str, concurrency: int, ca
         await map_file(engine, source, target, Plan(strategy="direct", concurrency=concurrency))
 
 
-async def bare_side(url: str, source: str, target: str, concurrency: int) -> None:
-    """The least that answers every row: read a line, post it, write a line."""
-    with open(source, "rb") as lines, open(target, "wb", buffering=0) as out:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+class Bare:
+    """The least that answers every row: read a line, ask, write a line; no more than the answer, what it cost and
+    the log probabilities are wanted, as ``direct`` does."""
+
+    def __init__(self, source: str, target: str, concurrency: int) -> None:
+        self._source, self._target, self._concurrency = source, target, concurrency
+
+    async def run(self, ask: Callable[[dict[str, Any]], Awaitable[tuple[str, dict[str, Any]]]]) -> None:
+        with open(self._source, "rb") as lines, open(self._target, "wb", buffering=0) as out:
 
             async def worker() -> None:
                 for line in lines:
                     row = json.loads(line)
                     messages = [{"role": "user", "content": row["question"]}]
-                    body = {"model": "fake", "messages": messages, "logprobs": True, "seed": 0}
-                    async with session.post(f"{url}/chat/completions", json=body) as reply:
-                        said = await reply.json()
-                    told = {"id": row["id"], "text": said["choices"][0]["message"]["content"], "usage": said["usage"]}
-                    out.write(json.dumps(told).encode() + b"\n")
+                    text, usage = await ask({"model": "fake", "messages": messages, "logprobs": True, "seed": 0})
+                    out.write(json.dumps({"id": row["id"], "text": text, "usage": usage}).encode() + b"\n")
 
-            await asyncio.gather(*(worker() for _ in range(concurrency)))
+            await asyncio.gather(*(worker() for _ in range(self._concurrency)))
+
+
+async def aiohttp_side(url: str, bare: Bare) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def ask(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+            async with session.post(f"{url}/chat/completions", json=body) as reply:
+                said = await reply.json()
+            return said["choices"][0]["message"]["content"], said["usage"]
+
+        await bare.run(ask)
+
+
+async def openai_side(url: str, bare: Bare) -> None:
+    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
+
+        async def ask(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+            said = await client.chat.completions.create(**body)
+            assert said.usage is not None
+            return said.choices[0].message.content or "", said.usage.model_dump()
+
+        await bare.run(ask)
 
 
 def run_side(options: argparse.Namespace) -> None:
     """One side, in this process; prints seconds, seconds of CPU, and peak megabytes."""
-    common = (options.url, options.source, options.target, options.concurrency)
-    work = bare_side(*common) if options.side == "bare" else outthink_side(*common, options.cache)
+    common = (options.source, options.target, options.concurrency)
+    if options.side == "outthink":
+        work = outthink_side(options.url, *common, options.cache)
+    else:
+        work = {"aiohttp": aiohttp_side, "openai": openai_side}[options.side](options.url, Bare(*common))
     began, cpu = time.perf_counter(), time.process_time()
     if options.profile:
         with cProfile.Profile() as profile:
@@ -108,16 +142,19 @@ def main() -> None:
         url = serving.stdout.readline().strip()
         try:
             rounds = [
-                {side: measure(side, options, url, folder) for side in ("bare", "outthink")}
-                for _ in range(options.rounds)
+                {side: measure(side, options, url, folder) for side in (SIDES if number % 2 else SIDES[::-1])}
+                for number in range(options.rounds)
             ]
         finally:
             serving.terminate()
-    for side in ("bare", "outthink"):
+    for side in SIDES:
         pace, cpu, peak = (statistics.median(one[side][i] for one in rounds) for i in range(3))
         print(f"{side:<9} {pace:7.0f} rows/s   {cpu:.3f} ms CPU a row   peak {peak:4.0f} MB")
-    ratios = sorted(one["outthink"][0] / one["bare"][0] for one in rounds)
-    print(f"outthink / bare: {statistics.median(ratios):.2f} rows/s  ({ratios[0]:.2f} to {ratios[-1]:.2f}; aim: 0.8)")
+    for side in SIDES[:-1]:
+        ratios = sorted(one["outthink"][0] / one[side][0] for one in rounds)
+        cpu = statistics.median(one[side][1] / one["outthink"][1] for one in rounds)
+        spread = f"({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        print(f"outthink / {side:<8} {statistics.median(ratios):.2f} rows/s {spread}   {cpu:.2f} rows per CPU second")
 
 
 if __name__ == "__main__":

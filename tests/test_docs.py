@@ -131,7 +131,9 @@ def test_every_code_block_runs(path, tmp_path):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_blocks_say_what_they_are_and_links_lead_somewhere(path):
     for block in blocks(path):
-        assert block.language in ("python", "bash", "console", "toml", "text", "json", ""), f"{path.name}:{block.line}"
+        assert block.language in ("python", "bash", "console", "toml", "yaml", "text", "json", ""), (
+            f"{path.name}:{block.line}"
+        )
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{path.name} leads to {target}, which is not there"
 

@@ -86,6 +86,8 @@ class Engine:
     async def line(self, model: str | None = None) -> Line:
         """A model by its text, opened at its first use. Raises `InputError` once the engine is closed."""
         text = model or self.model
+        if text in self._lines and not self._closed:
+            return self._lines[text]
         async with self._opening:
             if self._closed:
                 raise InputError("this engine is closed; ask inside its async with block, or make another")
@@ -142,8 +144,8 @@ class Engine:
         if seed is not None and not 0 <= seed <= _LARGEST_SEED:
             raise InputError(f"the seed takes a whole number from 0 to {_LARGEST_SEED}, not {seed}")
         technique, text = self._technique(strategy, problem)
-        deadline = anyio.current_time() + (limits.seconds or math.inf) - elapsed
         log = EventLog(trace)
+        deadline = log.clock() + (limits.seconds or math.inf) - elapsed
         if watch is not None:
             watch(log)
 

@@ -2,22 +2,26 @@
 
 import itertools
 import math
+from contextlib import asynccontextmanager
 
 import anyio
+import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outthink.core.events import CallStarted
+from outthink.core.errors import Overloaded
+from outthink.core.events import CallFailed, CallStarted
 from outthink.core.problem import Problem
 from outthink.core.usage import Budget
+from outthink.core.wire import Delta, Quota, Rate
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog
-from outthink.engine.pace import WINDOW, Pace
+from outthink.engine.pace import TRAVEL, WINDOW, Pace
 from outthink.engine.run import EngineRun
 from outthink.models.fake import FakeModel
-from outthink.models.script import Script
+from outthink.models.script import Script, count_prompt
 from outthink.plugins import strategy
 
 pytestmark = pytest.mark.anyio
@@ -159,3 +163,149 @@ def test_no_minute_passes_the_limits_whatever_the_calls_are(run_virtually, calls
     assert busiest(sent) <= tpm
     assert all(math.isfinite(at) for at, _ in sent)
     assert all(a <= b for a, b in itertools.pairwise(at for at, _ in sent))
+
+
+class Metered(FakeModel):
+    """A server of so many requests and tokens in a window, which says what is left and refuses what is too much."""
+
+    def __init__(self, requests=10**6, tokens=10**9, window=20.0, told=0.0, **settings):
+        super().__init__(SCRIPT, lacks=("n",), **settings)
+        self.limits, self.window, self.told = (requests, tokens), window, told
+        self.used, self.ends, self.refused = [0, 0], -math.inf, 0
+
+    def meter(self, requests, tokens):
+        """Count in the window of now; False when it is too much."""
+        if anyio.current_time() >= self.ends:
+            self.used, self.ends = [0, 0], anyio.current_time() + self.window
+        self.used = [self.used[0] + requests, self.used[1] + tokens]
+        fits = all(used <= limit for used, limit in zip(self.used, self.limits, strict=True))
+        self.refused += not fits
+        return fits
+
+    async def admit(self, number, tokens):
+        """After its way here: what is left once this call is counted, None when it is too much."""
+        await anyio.sleep(self.script._draw(str(number), "way") % 25 / 100)
+        if not self.meter(1, tokens):
+            return None
+        left = [max(0, limit - used) for limit, used in zip(self.limits, self.used, strict=True)]
+        reset = self.told or self.ends - anyio.current_time()
+        return Rate(*(Quota(n, reset, limit) for n, limit in zip(left, self.limits, strict=True)))
+
+    async def accept(self, ask):
+        rate = await self.admit(ask.seed, count_prompt(ask.messages) + (ask.max_tokens or 64))
+        if rate is None:
+            raise Overloaded("too much", 429)
+        return rate
+
+    async def complete(self, ask):
+        rate = await self.accept(ask)
+        await anyio.sleep(self.script._draw(str(ask.seed), "pace") % 50 / 10)
+        return msgspec.structs.replace(await super().complete(ask), rate=rate)
+
+    @asynccontextmanager
+    async def stream(self, ask):
+        rate = await self.accept(ask)
+        async with super().stream(ask) as deltas:
+            yield self.after(rate, deltas)
+
+    async def after(self, rate, deltas):
+        yield Delta(index=None, rate=rate)
+        async for delta in deltas:
+            yield delta
+
+
+@pytest.mark.parametrize("limit", [{"requests": 10}, {"tokens": 4000}, {"requests": 9, "tokens": 5000}])
+@pytest.mark.parametrize("budget", [Budget(), Budget(seconds=3000)], ids=["plain", "streamed"])
+async def test_what_a_server_says_is_left_is_never_passed(limit, budget):
+    model = Metered(**limit, latency=1.0, token_latency=0.1)
+    began = anyio.current_time()
+    _, log, _ = await solve(model, "best-of-n(n=30, width=6, verifier=confidence)", budget=budget)
+    assert model.books.calls == 30
+    assert (model.refused, [e for e in log.events if isinstance(e, CallFailed)]) == (0, [])
+    assert anyio.current_time() - began >= 2 * model.window  # it did have to wait
+
+
+async def test_a_server_that_tells_nothing_is_not_paced():
+    model = FakeModel(SCRIPT, lacks=("n",), latency=1.0)
+    line = Line(model, 64)
+    run = EngineRun(RunContext({model.name: line}, model.name, log := EventLog(), 0), Limits(Ledger(Budget()), log))
+    await run.sample(QUESTION)
+    assert line.pace is None
+
+
+async def test_a_quota_that_comes_back_in_hours_is_left_to_the_server_to_refuse():
+    model = Metered(requests=1000, told=8 * 3600.0, latency=1.0)
+    model.used[0], model.ends = 999, math.inf
+    began = anyio.current_time()
+    _, log, _ = await solve(model, "best-of-n(n=3, width=1, verifier=confidence)")
+    assert model.books.calls == 1
+    assert any(isinstance(event, CallFailed) and event.status == 429 for event in log.events)
+    assert anyio.current_time() - began < 120
+
+
+async def test_a_call_of_more_than_the_whole_quota_leaves_when_it_is_renewed():
+    pace = Pace()
+    began = anyio.current_time()
+    pace.heard(Rate(tokens=Quota(left=10, reset=30.0, limit=100)), began, None, 0, 0)
+    async with pace.turn(10) as small:
+        pace.leave(small)
+        assert anyio.current_time() == began
+    async with pace.turn(500):
+        assert anyio.current_time() == began + 30 + TRAVEL
+
+
+async def test_calls_from_before_the_first_word_of_limits_are_counted_as_on_their_way():
+    pace, began = Pace(), anyio.current_time()
+    pace.heard(Rate(Quota(3, 30.0, 10), Quota(100, 30.0, 500)), began, None, others=2, tokens=40)
+    async with pace.turn(20) as last:
+        pace.leave(last)
+        assert anyio.current_time() == began
+    async with pace.turn(1):
+        assert anyio.current_time() == began + 30 + TRAVEL
+
+
+async def test_a_call_that_the_server_has_counted_is_not_counted_again():
+    pace, began = Pace(), anyio.current_time()
+    async with pace.turn(10) as first:
+        pace.leave(first)
+        pace.heard(Rate(Quota(1, 30.0, 2), Quota(10, 30.0, 20)), began, first, others=0, tokens=10)
+        async with pace.turn(10) as second:
+            pace.leave(second)
+            assert anyio.current_time() == began
+        async with pace.turn(1):
+            assert anyio.current_time() == began + 30 + TRAVEL
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.floats(0, 30), st.floats(0, 60)), min_size=1, max_size=30),
+    st.integers(1, 12),
+    st.integers(400, 2000),
+    st.floats(1, 100),
+)
+@example([(1, 0.0, 0.0), (1, 1.0, 0.0), (1, 0.0, 0.0), (400, 0.0, 0.0)], 3, 400, 1.0)  # one crosses over
+def test_no_window_of_a_server_passes_its_limits_whatever_the_calls_are(run_virtually, calls, requests, tokens, window):
+    """Calls of (tokens, seconds in flight, seconds until it is wanted), after a first one that hears of the limits."""
+    server = Metered(requests, tokens, window)
+
+    async def call(pace, number, worst, seconds, wanted):
+        await anyio.sleep(wanted)
+        async with pace.turn(worst) as turn:
+            pace.leave(turn)
+            left = anyio.current_time()
+            server.books.calls += 1
+            rate = await server.admit(number, worst)
+            assert rate is not None, "refused"
+            await anyio.sleep(seconds)
+            pace.heard(rate, left, turn, 0, worst)
+            pace.settle(turn, worst // 2)
+
+    async def all_of_them():
+        pace = Pace()
+        await call(pace, 0, 1, 0.1, 0)
+        async with anyio.create_task_group() as group:
+            for number, one in enumerate(calls, start=1):
+                group.start_soon(call, pace, number, *one)
+
+    run_virtually(all_of_them)
+    assert server.books.calls == len(calls) + 1

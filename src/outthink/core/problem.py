@@ -72,11 +72,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             problem = cls(messages=({"role": "user", "content": problem},), answer_kind=answer_kind)
         if problem.answer_kind not in ANSWER_KINDS:
             raise BadProblem(f"answer kind {problem.answer_kind!r} does not exist; use {', '.join(ANSWER_KINDS)}")
-        if not problem.messages or not problem.asks:
+        question = problem.question
+        if not question.strip() and not problem.asks:
             raise BadProblem("the question is empty; give the text of a question")
-        if not problem.question.isascii():
+        if not question.isascii():
             try:
-                problem.question.encode()
+                question.encode()
             except UnicodeEncodeError as error:
                 raise BadProblem(f"the question is not text that UTF-8 can hold ({error.reason}); mend it") from error
         return problem

@@ -121,7 +121,7 @@ class Budget(msgspec.Struct, frozen=True):
     @property
     def bounds_cost(self) -> bool:
         """Whether a call's worst case must be known before it is made."""
-        return any(v is not None for v in (self.tokens, self.completion_tokens, self.usd))
+        return self.tokens is not None or self.completion_tokens is not None or self.usd is not None
 
     def allows(self, cost: Cost) -> bool:
         """Whether this cost, all in all, stays inside the limits (time apart)."""

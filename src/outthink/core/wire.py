@@ -71,15 +71,31 @@ class Bill(msgspec.Struct, frozen=True):
     reasoning_tokens: int = 0
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """So many requests or tokens are ``left``, and in ``reset`` seconds all of ``limit`` again (None: not told)."""
+
+    left: int
+    reset: float
+    limit: int | None = None
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """What a server says may still be asked of it."""
+
+    requests: Quota | None = None
+    tokens: Quota | None = None
+
+
 class Reply(msgspec.Struct, frozen=True):
-    """A whole reply. ``bill`` is None where the server sent no usage."""
+    """A whole reply. ``bill`` is None where the server sent no usage, ``rate`` where it tells no limits."""
 
     choices: tuple[Choice, ...]
     bill: Bill | None
+    rate: Rate | None = None
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of one choice of a streamed reply, or (``index`` None) the bill for all of it.
+    """A piece of one choice of a streamed reply, or (``index`` None) the bill for all of it, or its rate.
 
     ``tokens``: new tokens in this piece. ``logprobs``: theirs, where asked for and given (``raw_logprobs``: as
     sent). ``extra``: what else the piece holds (``refusal``, ``annotations``, …).
@@ -95,6 +111,7 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
     finish: Finish | None = None
     bill: Bill | None = None
+    rate: Rate | None = None
 
 
 Endpoint = Literal["auto", "pooling", "classify", "score", "rerank", "chat", "completions", "plain"]

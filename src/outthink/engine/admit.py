@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from outthink.core.errors import BudgetExhausted
 from outthink.core.usage import Cost
 from outthink.engine.context import Limits
@@ -9,14 +11,25 @@ from outthink.engine.ledger import Hold, Want, too_small
 from outthink.engine.limiter import Limiter
 
 
-async def admit(limits: Limits, limiter: Limiter, want: Want, permits: int = 1, *, final: bool = True) -> Hold:
-    """Permits and a hold, together: neither is kept while waiting for the other.
+async def admit(
+    limits: Limits,
+    limiter: Limiter,
+    want: Want,
+    permits: int = 1,
+    *,
+    final: bool = True,
+    barred: Callable[[], bool] = lambda: False,
+) -> Hold | None:
+    """Permits and a hold, together: neither is kept while waiting for the other. None once the call is ``barred``.
 
     Raises `BudgetExhausted` (which ends the run if ``final``) or `BudgetTooSmall` when nothing fits any more.
     """
     ledger = limits.ledger
     while True:
         await limiter.acquire(permits)
+        if barred():
+            limiter.release(permits)
+            return None
         hold = ledger.try_hold(want)
         if hold is not None:
             return hold

@@ -18,7 +18,7 @@ from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError
 from outthink.core.events import CallFailed, CallSettled, CallStarted, GivenUp, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Role, Usage
-from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
+from outthink.core.wire import Ask, Bill, Choice, Delta, Rate, Reply
 from outthink.engine.admit import admit
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
@@ -154,8 +154,14 @@ class Caller:
     async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
         line = self.line
         permits = line.permits(job.n)  # these very ones are given back: a refusal may change what a call takes
-        hold = await admit(self.limits, line.limiter, want, permits, final=not job.ask.continues)
-        flight = Flight(self, job, hold, want.prompt, land)
+
+        def told() -> bool:  # the server has told its limits while this waited: it needs a turn first
+            return turn is None and line.pace is not None
+
+        hold = await admit(self.limits, line.limiter, want, permits, final=not job.ask.continues, barred=told)
+        if hold is None:
+            return job
+        flight = Flight(self, job, hold, want.prompt, land, turn)
         if line.pace and turn:
             line.pace.leave(turn)
         try:
@@ -183,11 +189,11 @@ def backoff(attempt: int, retry_after: float | None) -> float:
 class Flight:
     """One request in the air: what has arrived of it, and its books when it ends, however it ends."""
 
-    def __init__(self, caller: Caller, job: Job, hold: Hold, prompt: int, land: Land) -> None:
+    def __init__(self, caller: Caller, job: Job, hold: Hold, prompt: int, land: Land, turn: Turn | None = None) -> None:
         context = caller.context
         context.calls += 1
         self.answered = 0
-        self._caller, self._job, self._hold, self._land = caller, job, hold, land
+        self._caller, self._job, self._hold, self._land, self._turn = caller, job, hold, land, turn
         self._call, self._id = context.calls, secrets.token_bytes(8)
         self._grown: dict[int, Growing] = {}
         self._showing: dict[int, Showing] = {}
@@ -218,7 +224,13 @@ class Flight:
             self._ending.error, self._ending.arrived = error, None
             raise
         self._ending.bill = reply.bill
+        self._heard(reply.rate)
         self._take(reply)
+
+    def _heard(self, rate: Rate | None) -> None:
+        if rate is not None:
+            worst = self._hold.worst
+            self._caller.line.heard(rate, self._began, self._turn, worst.prompt_tokens + worst.completion_tokens)
 
     def _take(self, reply: Reply) -> None:
         counts = _counts(reply, self._ending.mean)
@@ -245,6 +257,7 @@ class Flight:
                 async for delta in deltas:
                     if delta.index is None:
                         self._ending.bill = delta.bill
+                        self._heard(delta.rate)
                         continue
                     grown = self._grown.get(delta.index) or self._grown.setdefault(delta.index, Growing(delta.index))
                     grown.add(delta)

@@ -13,12 +13,12 @@ from outthink.core.errors import BudgetExhausted, ServerError, UnknownName
 from outthink.core.events import LimitReached, Prompted, Scored, Warned
 from outthink.core.problem import Message, Problem
 from outthink.core.protocols import EndedBy, Model, RewardModel, Verifier
-from outthink.core.wire import Ask
+from outthink.core.wire import Ask, Rate
 from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
 from outthink.engine.limiter import Limiter
 from outthink.engine.log import EventLog
-from outthink.engine.pace import Pace
+from outthink.engine.pace import Pace, Turn
 
 
 class Line:
@@ -34,6 +34,12 @@ class Line:
         self.model, self.pace, self.refuses = model, pace, refuses
         self.limiter = Limiter(model.slots or concurrency)
         self.margin = 0
+
+    def heard(self, rate: Rate, at: float, turn: Turn | None, tokens: int) -> None:
+        """A server told its limits in its reply to a call that left ``at``, of ``tokens`` at most: they are kept."""
+        if self.pace is None:
+            self.pace = Pace()
+        self.pace.heard(rate, at, turn, self.limiter.taken - 1, tokens)
 
     def width(self, n: int) -> int:
         """How many of ``n`` choices one request may ask for."""

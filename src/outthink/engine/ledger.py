@@ -59,16 +59,14 @@ class Ledger:
         self.choice_tokens = 0
         self.choices = 0
         self._parent = parent
+        self.bounds_cost = budget.bounds_cost or (parent is not None and parent.bounds_cost)
+        self._unlimited = not budget.bounds_cost and budget.calls is None
         self._freed: anyio.Event | None = None
 
     @property
     def shared(self) -> bool:
         """Whether other runs may be spending from the same budget."""
         return self._parent is not None
-
-    @property
-    def bounds_cost(self) -> bool:
-        return self.budget.bounds_cost or (self._parent is not None and self._parent.bounds_cost)
 
     @property
     def needs_price(self) -> bool:
@@ -95,8 +93,10 @@ class Ledger:
         return room
 
     def _own_room(self, prompt: int, price: Price | None, holding: bool, calls: int) -> float:
-        used = self.charged + self.held if holding else self.charged
         limits, room = self.budget, math.inf
+        if self._unlimited:
+            return room
+        used = self.charged + self.held if holding else self.charged
         if limits.calls is not None and used.calls + calls > limits.calls:
             return -1
         if limits.tokens is not None:
@@ -185,8 +185,10 @@ class Ledger:
         self.held += held
         if charge is not None and usage is not None:
             self.charged += charge
-            self.by_role[role] = self.by_role.get(role, Usage()) + usage
-            self.billed += usage if billed else Usage()
+            known = self.by_role.get(role)
+            self.by_role[role] = usage if known is None else known + usage
+            if billed:
+                self.billed += usage
             if self._freed is not None:
                 self._freed.set()
                 self._freed = None

@@ -86,6 +86,7 @@ class Rater:
         async with pace.turn(bound + call.new_tokens) if pace else nullcontext() as turn:
             # what has no room for this may still have room for a sample: the budget is not at its end by it
             hold = await admit(self.limits, self.line.limiter, want, final=False)
+            assert hold is not None
             if pace and turn:
                 pace.leave(turn)
             return await self._flown(ask, call, attempt, hold, turn)

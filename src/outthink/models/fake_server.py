@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class Faults:
 
 @dataclass
 class Billed:
-    """One request as the server saw it: what it would bill. ``ended``: ok, an error status, or how it was lost."""
+    """One request as the server saw it: what it would bill. ``ended``: ok, an error status, or how it was lost.
+    ``rate``: the headers that tell what is left of `FakeServer.requests`."""
 
     number: int
     n: int
@@ -62,6 +64,7 @@ class Billed:
     ended: str = "open"
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    rate: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @asynccontextmanager
@@ -84,8 +87,9 @@ class FakeServer:
     """``dialect``: ``openai`` (begins a new turn after an assistant message), ``llamacpp`` (usage of one choice only in
     plain replies, ``timings``, ``n`` up to ``slots``, repeats the beginning it goes on from), ``vllm`` and ``sglang``
     (go on when told to) or ``ollama`` (one choice whatever n is). ``refuses``: parameters answered with a 400 that
-    names them. ``context``: the longest prompt in tokens. ``counts``: whether it offers ``input_tokens``. ``models``:
-    what it lists."""
+    names them. ``requests``: so many in ``window`` seconds are answered, as ``x-ratelimit-*`` headers tell, and more of
+    them refused (0: any number). ``context``: the longest prompt in tokens. ``counts``: whether it offers
+    ``input_tokens``. ``models``: what it lists."""
 
     script: Script = field(default_factory=Script)
     faults: Faults = field(default_factory=Faults)
@@ -93,6 +97,8 @@ class FakeServer:
     refuses: frozenset[str] = frozenset()
     latency: float = 0.0
     token_latency: float = 0.0
+    requests: int = 0
+    window: float = 60.0
     key: str | None = None
     context: int | None = None
     slots: int = 8
@@ -103,6 +109,8 @@ class FakeServer:
     in_flight: int = 0
     most_in_flight: int = 0
     base_url: str = ""
+    _window_began: float = -math.inf
+    _asked: int = 0
 
     @property
     def prompt_tokens(self) -> int:
@@ -142,7 +150,10 @@ class FakeServer:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            return await self._answer(request, body, one)
+            response = await self._answer(request, body, one)
+            if not response.prepared:
+                response.headers.update(one.rate)
+            return response
         except asyncio.CancelledError:
             one.ended = "cancelled"
             raise
@@ -150,7 +161,7 @@ class FakeServer:
             self.in_flight -= 1
 
     async def _answer(self, request: web.Request, body: dict[str, Any], one: Billed) -> web.StreamResponse:
-        refused = self._refused(request, body, one)
+        refused = (self._over_rate(one) if self.requests else None) or self._refused(request, body, one)
         if refused is not None:
             one.ended = str(refused.status)
             return refused
@@ -198,6 +209,19 @@ class FakeServer:
             return _json({"error": {"code": 400, "message": text, **kind}}, 400)
         return None
 
+    def _over_rate(self, one: Billed) -> web.Response | None:
+        """Count a request in its window, and note for its reply what is left; the refusal of one too many."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._window_began + self.window:
+            self._window_began, self._asked = now, 0
+        self._asked += 1
+        one.rate = {
+            "x-ratelimit-limit-requests": str(self.requests),
+            "x-ratelimit-remaining-requests": str(max(0, self.requests - self._asked)),
+            "x-ratelimit-reset-requests": f"{math.ceil((self._window_began + self.window - now) * 1000)}ms",
+        }
+        return self._failing("429") if self._asked > self.requests else None
+
     def _failing(self, fault: str) -> web.Response:
         if fault == "html":
             return web.Response(status=500, text="<html><body><h1>Bad gateway</h1></body></html>")
@@ -240,7 +264,7 @@ class FakeServer:
     async def _stream(
         self, request: web.Request, body: dict[str, Any], one: Billed, said: list[Said], fault: str | None
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **one.rate})
         await response.prepare(request)
         longest = max(len(choice.tokens) for choice in said)
         for place in range(longest):

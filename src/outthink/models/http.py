@@ -25,6 +25,7 @@ from outthink.core.wire import Ask, Delta, Feature, Price, Reply
 from outthink.models import refusals, replies
 from outthink.models.config import Alias
 from outthink.models.dialects import Dialect, read_models, thinking_cap
+from outthink.models.rates import read_rate
 
 _encode = msgspec.json.Encoder().encode
 _GO_ON: Message = {"role": "user", "content": "Go on exactly where you stopped, and repeat nothing."}
@@ -80,11 +81,11 @@ class HttpModel:
 
     async def complete(self, ask: Ask) -> Reply:
         async with self._open(self._chat, await self._body(ask)) as response:
-            data = await self._read(response)
+            data, rate = await self._read(response), read_rate(response.headers)
         said = text_of(ask.messages[-1]) if ask.continues else ""
         reply, self.dialect = replies.read_reply(data, self._where, self.dialect, ask.n, said)
         self._seen = True
-        return reply
+        return reply if rate is None else msgspec.structs.replace(reply, rate=rate)
 
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncGenerator[AsyncIterator[Delta]]:
@@ -241,6 +242,9 @@ class HttpModel:
         return data.replace(self._key.encode(), b"(the key)") if self._key else data
 
     async def _deltas(self, response: aiohttp.ClientResponse, n: int) -> AsyncIterator[Delta]:
+        rate = read_rate(response.headers)
+        if rate is not None:
+            yield Delta(index=None, rate=rate)
         reader = replies.StreamReader(self._where, self.dialect, n)
         while not reader.done:
             try:

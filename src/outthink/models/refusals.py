@@ -12,6 +12,7 @@ import msgspec
 
 from outthink.core.errors import ContextOverflow, Lacks, OutthinkError, Overloaded, Refused, ServerFault
 from outthink.core.wire import Feature
+from outthink.models.rates import read_rate
 
 
 class Server(Protocol):
@@ -86,7 +87,8 @@ def _remedy(status: int, server: Server) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by ``retry-after-ms`` or ``Retry-After`` (seconds, fractions or a date)."""
+    """Seconds to wait by ``retry-after-ms`` or ``Retry-After`` (seconds, fractions or a date), else until what is used
+    up is there again."""
     for name, unit in (("retry-after-ms", 1000.0), ("Retry-After", 1.0)):
         text = headers.get(name)
         if not text:
@@ -99,7 +101,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
         except ValueError:
             continue
-    return None
+    rate = read_rate(headers)
+    quotas = () if rate is None else (rate.requests, rate.tokens)
+    return max((quota.reset for quota in quotas if quota is not None and not quota.left), default=None)
 
 
 def error_object(body: bytes) -> dict[str, Any]:

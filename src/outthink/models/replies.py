@@ -92,18 +92,6 @@ class _Choice(msgspec.Struct):
         raw = bytes(self.logprobs)
         return b"" if raw == b"null" else raw
 
-    def entries(self) -> list[float] | None:
-        """Log probabilities of this piece's tokens, None where the server sent none."""
-        raw = self.raw_logprobs
-        try:
-            content = _decode_logprobs(raw).content if raw else None
-        except msgspec.DecodeError:  # of a form that is not the protocol's
-            return None
-        if content is None:
-            return None
-        given = (token.logprob for token in content)
-        return [_LOWEST if value is None else min(0.0, max(_LOWEST, value)) for value in given]
-
 
 class _Body(msgspec.Struct):
     choices: list[_Choice] | None = None
@@ -133,6 +121,18 @@ def _parse(data: bytes, where: str) -> _Body:
         said = error_object(data).get("message") or body.error
         raise BadReply(f"{where} sent an error in its reply: {one_line(str(said))}")
     return body
+
+
+def _entries(raw: bytes) -> list[float] | None:
+    """Log probabilities of the tokens in a ``logprobs`` object, None where the server sent none."""
+    try:
+        content = _decode_logprobs(raw).content if raw else None
+    except msgspec.DecodeError:  # of a form that is not the protocol's
+        return None
+    if content is None:
+        return None
+    given = (token.logprob for token in content)
+    return [_LOWEST if value is None else min(0.0, max(_LOWEST, value)) for value in given]
 
 
 def _said(message: dict[str, Any], where: str) -> _Said:
@@ -180,7 +180,8 @@ def _numbered(choices: list[Choice], n: int) -> tuple[Choice, ...]:
 
 def _choice(choice: _Choice, where: str) -> Choice:
     message: Message = choice.message or {"role": "assistant", "content": ""}
-    said, entries = _said(message, where), choice.entries()
+    said, raw = _said(message, where), choice.raw_logprobs
+    entries = _entries(raw)
     return Choice(
         index=choice.index,
         message=message,
@@ -189,7 +190,7 @@ def _choice(choice: _Choice, where: str) -> Choice:
         finish=_FINISH.get(choice.finish_reason or "stop", "stop"),
         tokens=None if entries is None else len(entries),
         logprobs=summarise_logprobs(entries) if entries else None,
-        raw_logprobs=(choice.raw_logprobs,) if entries else (),
+        raw_logprobs=(raw,) if entries else (),
     )
 
 
@@ -278,7 +279,8 @@ class StreamReader:
         said, text = _said(piece, self._where), text_of(piece)
         reasoning = said.reasoning_content or said.reasoning or ""
         calls = tuple(_tool_call(call, place) for place, call in enumerate(said.tool_calls or ()))
-        entries = choice.entries()
+        raw = choice.raw_logprobs
+        entries = _entries(raw)
         before = self._counted.get(choice.index, 0)
         if timings is not None and timings.predicted_n:
             tokens = max(0, timings.predicted_n - before)
@@ -297,7 +299,7 @@ class StreamReader:
             reasoning=reasoning,
             tokens=tokens,
             logprobs=tuple(entries or ()),
-            raw_logprobs=choice.raw_logprobs if entries else b"",
+            raw_logprobs=raw if entries else b"",
             tool_calls=calls,
             extra={name: value for name, value in piece.items() if name not in _READ},
             finish=_FINISH.get(choice.finish_reason, "stop") if choice.finish_reason else None,
