@@ -133,10 +133,12 @@ class Engine:
             watch(log)
         line = await self.line(model)
         self.check_price(limits, line.model, model)
+        lines = {line.model.name: line}
+        for name in plugins.models_of(technique):
+            lines[name] = await self.line(name)
+            self.check_price(limits, lines[name].model, name)
         services = Services(self._cache, plugins.best_verifier)
-        context = RunContext(
-            {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
-        )
+        context = RunContext(lines, line.model.name, log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:
             ledger, deadline = Ledger(limits, within.ledger), min(deadline, within.deadline)

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
+from outthink.answers import kind_of
 from outthink.core.errors import BadSpec, InputError, UnknownName
 from outthink.core.finding import Finding
 from outthink.core.names import did_you_mean
@@ -65,9 +66,19 @@ def verifier(text: str) -> Verifier:
 
 
 def best_verifier(problem: Problem) -> Verifier:
-    """The best verifier there is for a problem without more than the problem itself."""
-    del problem  # tests will be the first choice where there are any
-    return verifier("confidence")
+    """The best verifier there is for a problem without more than the problem itself, at no tokens."""
+    return verifier("agreement" if kind_of(problem) == "text" else "confidence")
+
+
+def models_of(technique: object) -> tuple[str, ...]:
+    """The texts of the models that a strategy, and whatever it is made of, asks by name (its ``models``)."""
+    if not dataclasses.is_dataclass(technique):
+        return ()
+    parts: list[object] = []
+    for value in (getattr(technique, f.name) for f in dataclasses.fields(technique)):
+        parts += cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+    inner = (name for part in parts for name in models_of(part))
+    return tuple(dict.fromkeys((*getattr(technique, "models", ()), *inner)))
 
 
 @lru_cache(256)

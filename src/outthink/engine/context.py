@@ -78,6 +78,7 @@ class RunContext:
         self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
         self.cache, self.best_verifier = services.cache, services.best_verifier
         self.candidates: list[Candidate] = []
+        self.verdicts: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
         self._counts: dict[tuple[int, int], int] = {}

@@ -11,8 +11,15 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate, Score
-from outthink.core.errors import BudgetExhausted, InputError, ServerError, UnknownName
-from outthink.core.events import Event
+from outthink.core.errors import (
+    BudgetExhausted,
+    BudgetTooSmall,
+    ContextOverflow,
+    InputError,
+    ServerError,
+    UnknownName,
+)
+from outthink.core.events import Event, Warned
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
@@ -112,7 +119,7 @@ class EngineRun:
             raise InputError("this run has no verifier; name one")
         try:
             scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier"))
-        except (ServerError, BudgetExhausted) as error:
+        except (ServerError, BudgetExhausted, BudgetTooSmall, ContextOverflow) as error:
             name = type(verifier).__name__
             context.warn(f"the verifier {name} could not tell: {error}")
             return [Score(verifier=name) for _ in candidates]
@@ -132,7 +139,10 @@ class EngineRun:
         return self._limits.time_left()
 
     def emit(self, event: Event) -> None:
-        self._context.log.emit(event)
+        if isinstance(event, Warned):
+            self._context.warn(event.message)
+        else:
+            self._context.log.emit(event)
 
     def _line(self, model: str | None) -> Line:
         name = model or self._context.default
