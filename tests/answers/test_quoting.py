@@ -47,9 +47,10 @@ def test_the_same_text_is_quoted_in_the_same_words_and_another_with_another_mark
 @pytest.mark.parametrize(
     "token",
     [
-        "<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|>", "</s>", "<s>", "<bos>",
-        "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<think>", "</think>", "<｜User｜>",
-        "<｜end▁of▁sentence｜>", "[|user|]", "<tool_call>", "[AVAILABLE_TOOLS]", "<BOS_TOKEN>", "<unused12>", "<|",
+        "<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|>", "</s>", "<s>",
+        "<bos>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<think>", "</think>",
+        "<｜User｜>", "<｜end▁of▁sentence｜>", "[|user|]", "<tool_call>", "[AVAILABLE_TOOLS]", "<BOS_TOKEN>",
+        "<unused12>", "<|",
     ],
 )  # fmt: skip
 def test_a_chat_templates_tokens_are_set_apart(token):
@@ -59,7 +60,8 @@ def test_a_chat_templates_tokens_are_set_apart(token):
 
 
 @pytest.mark.parametrize(
-    "text", ["if a < b and b > c:", "x[i] = [1, 2]", "<div class='x'>", "a | b", "f(x) -> y", "I < 3"]
+    "text",
+    ["if a < b and b > c:", "x[i] = [1, 2]", "<div class='x'>", "a | b", "f(x) -> y", "I < 3", "1 << 2 >> x[key]"],
 )
 def test_ordinary_text_stays_as_it_is(text):
     assert disarmed(text) == text

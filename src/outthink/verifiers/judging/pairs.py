@@ -18,16 +18,15 @@ def mean_of_orders(first: float | None, second: float | None) -> float | None:
 
     One order alone tells as much of the place as of the answer, and counts for nothing.
     """
-    return None if first is None or second is None else (first + 1 - second) / 2
+    return None if first is None or second is None else round((first + 1 - second) / 2, 9)  # so that even is even
 
 
 async def knockout(n: int, play: Play) -> list[float | None]:
-    """Single elimination, n - 1 matches: the share of rounds survived, and within it the mean win probability.
-
-    In [0, 1], the winner's the highest. Where nobody could tell, or both are equal, the earlier place goes on.
+    """Single elimination, n - 1 matches: the share of rounds won (an even one is half), and within it the mean win
+    probability; in [0, 1]. The earlier place goes on where a match is even, or nobody could tell.
     """
     rounds = (n - 1).bit_length()
-    won, told = [0] * n, [list[float]() for _ in range(n)]
+    won, told = [0.0] * n, [list[float]() for _ in range(n)]
     alive = list(range(n))
     while len(alive) > 1:
         matches = list(zip(alive[::2], alive[1::2], strict=False))
@@ -36,12 +35,12 @@ async def knockout(n: int, play: Play) -> list[float | None]:
             break
         through: list[int] = []
         for (one, other), chance in zip(matches, chances, strict=True):
-            winner = one if chance is None or chance >= 0.5 else other
-            through.append(winner)
+            through.append(one if chance is None or chance >= 0.5 else other)
             if chance is not None:
                 told[one].append(chance)
                 told[other].append(1 - chance)
-                won[winner] += 1
+                won[one] += (chance > 0.5) + 0.5 * (chance == 0.5)
+                won[other] += (chance < 0.5) + 0.5 * (chance == 0.5)
         for place in alive[2 * len(matches) :]:  # one too many for this round
             through.append(place)
             won[place] += 1
