@@ -18,9 +18,7 @@ _NAMES = (
     r"s|bos|eos|pad|unk|mask|sep|cls|user|assistant|system|think|thinking|tool|end|endoftext|tool_?calls?|"
     r"\w{1,40}_(?:of|token|turn|text|header|id)\w{0,40}|unused\d{1,4}|extra_id_\d{1,4}"
 )
-_TAGS = re.compile(
-    rf"(?<=<)(?=/?(?:{_NAMES})>)|(?<=<)(?=</?sys>>)|(?-i:(?<=\[)(?=/?[A-Z_]{{3,30}}\]))", re.IGNORECASE
-)
+_TAGS = re.compile(rf"(?<=<)(?=/?(?:{_NAMES})>)|(?<=<)(?=</?sys>>)|(?-i:(?<=\[)(?=/?[A-Z_]{{3,30}}\]))", re.IGNORECASE)
 
 
 def quoted(what: str, text: str) -> str:

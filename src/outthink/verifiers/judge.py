@@ -7,7 +7,7 @@ al., 2024, arXiv:2412.02674): measure what its verdicts are worth before paying 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -19,7 +19,7 @@ from outthink.core.protocols import Run
 from outthink.verifiers.judging import pairs, prompts
 from outthink.verifiers.judging.asking import Asking
 from outthink.verifiers.judging.groups import distinct, leading, shown
-from outthink.verifiers.judging.steps import Checked, numbered, read_checks, steps_of
+from outthink.verifiers.judging.steps import Steps, numbered, read_checks, steps_of
 
 MOST_PAIRED = 8
 """Distinct candidates that meet in a tournament unless ``top`` says how many."""
@@ -67,23 +67,21 @@ class Judge:
         texts = [shown(candidate) for candidate in candidates]
         top = self.top or (MOST_PAIRED if self.form == "pairs" else None)
         groups = distinct(texts) if top is None else leading(candidates, texts, top)
-        opening, asking = prompts.opening(problem, self.rubric), Asking(run, self.model)
-        judged = [texts[group[0]] for group in groups]
-        if self.form == "pairs":
-            found = [Checked(raw, (), None) for raw in await self._paired(asking, opening, judged)]
-        elif self.form == "steps":
-            found = await self._stepwise(asking, opening, judged)
-        else:
-            found = await self._verdicts(asking, opening, judged)
-        scores = [Score(verifier=f"judge-{self.form}")] * len(candidates)
-        for group, one in zip(groups, found, strict=True):
+        asking, opening = Asking(run, self.model), prompts.opening(problem, self.rubric)
+        found = await self._form()(asking, opening, [texts[group[0]] for group in groups])
+        scores = [self._score()] * len(candidates)
+        for group, score in zip(groups, found, strict=True):
             for place in group:
-                scores[place] = Score(
-                    verifier=f"judge-{self.form}", raw=one.raw, steps=one.steps, critique=one.critique
-                )
+                scores[place] = score
         return scores
 
-    async def _verdicts(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[Checked]:
+    def _form(self) -> Callable[[Asking, str, Sequence[str]], Awaitable[list[Score]]]:
+        return {"pairs": self._tournament, "steps": self._stepwise}.get(self.form, self._verdicts)
+
+    def _score(self, raw: float | None = None, steps: Steps = (), critique: str | None = None) -> Score:
+        return Score(verifier=f"judge-{self.form}", raw=raw, steps=steps, critique=critique)
+
+    async def _verdicts(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[Score]:
         """The probability of yes, or the expected grade from 0 (for 1) to 1 (for 10)."""
         scale = self.form == "scale"
         ask, tokens = (prompts.SCALE, 2) if scale else (prompts.YES_NO, 1)
@@ -95,18 +93,18 @@ class Judge:
         if self.critique and any(replies):
             wanted = [opening + prompts.about(text, prompts.CRITIQUE) for text in texts]
             critiques = [reply and reply.text.strip() for reply in await asking.all(wanted, self.tokens, 0)]
-        return [Checked(raw, (), critique) for raw, critique in zip(raws, critiques, strict=True)]
+        return [self._score(raw, critique=critique) for raw, critique in zip(raws, critiques, strict=True)]
 
-    async def _stepwise(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[Checked]:
+    async def _stepwise(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[Score]:
         steps = [steps_of(text) for text in texts]
         wanted = [opening + prompts.about(numbered(each), prompts.STEPS) for each in steps]
         replies = await asking.all(wanted, self.tokens, _TOP_OF_STEPS)
         return [
-            Checked(None, (), None) if reply is None else read_checks(reply, len(each))
+            self._score() if reply is None else self._score(*read_checks(reply, len(each)))
             for reply, each in zip(replies, steps, strict=True)
         ]
 
-    async def _paired(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[float | None]:
+    async def _tournament(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[Score]:
         async def play(matches: Sequence[pairs.Match]) -> list[float | None]:
             orders = [order for one, other in matches for order in ((one, other), (other, one))]
             wanted = [opening + prompts.about_two(texts[one], texts[other]) for one, other in orders]
@@ -115,7 +113,8 @@ class Judge:
             first = [one and one.shares["1"] for one in verdicts]
             return [pairs.mean_of_orders(first[i], first[i + 1]) for i in range(0, len(first), 2)]
 
-        return await (pairs.knockout if self.tournament == "knockout" else pairs.pivot)(len(texts), play)
+        tournament = pairs.knockout if self.tournament == "knockout" else pairs.pivot
+        return [self._score(raw) for raw in await tournament(len(texts), play)]
 
 
 def _warn_of_sampled(asking: Asking, verdicts: Sequence[Verdict | None]) -> None:

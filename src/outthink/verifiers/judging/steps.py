@@ -6,7 +6,7 @@ Zhang et al., 2024, "Generative Verifiers" (arXiv:2408.15240); Khalifa et al., 2
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from outthink.answers.verdict import verdict
 from outthink.core.candidate import Candidate
@@ -16,14 +16,15 @@ MOST = 40
 _LINE = re.compile(r"^\W*step\s+(\d{1,3})\b(.*?)\b(yes|no)\W*$", re.IGNORECASE | re.MULTILINE)
 _YES_NO = ("yes", "no")
 
+Steps = tuple[float | None, ...]
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+
+class Checked(NamedTuple):
     """``steps``: how likely each is right, None for those not looked at. ``raw``: that of the least likely, None when
     some were not looked at and none is wrong. ``critique``: what is said of the first wrong one."""
 
     raw: float | None
-    steps: tuple[float | None, ...]
+    steps: Steps
     critique: str | None
 
 
