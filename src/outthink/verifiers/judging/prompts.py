@@ -11,10 +11,8 @@ RUBRIC = (
     "An answer is good when it does what the question asks, what it says is correct, each step follows from what came "
     "before, and its final result is right."
 )
-YES_NO = "Is the answer good? Say one word, yes or no."
-SCALE = (
-    "How good is the answer? Say one whole number from 1 (wrong or useless) to 10 (right in every part), and no more."
-)
+YES_NO = "Is the answer correct, by what counts above? Say one word, yes or no."
+SCALE = "How good is the answer? Say one whole number from 1 (wrong or useless) to 10 (right in every part)."
 PAIR = "Which answer is better? Say one number, 1 or 2."
 CRITIQUE = (
     "In at most three short sentences: what is wrong with the answer, and how could it be mended? If nothing is wrong, "
