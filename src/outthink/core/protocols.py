@@ -82,7 +82,8 @@ class Samples(Protocol):
 class Run(Protocol):
     """The one door for compute: all that is in a strategy's reach.
 
-    ``ended_by`` says why nothing more can be bought, once that is so.
+    ``ended_by`` says why nothing more can be bought, once that is so. ``model=`` names another model than the run's
+    own: a technique lists those it asks in an attribute ``models``, and they are open when it begins.
     """
 
     @property
