@@ -131,14 +131,14 @@ class Engine:
         log = EventLog(trace)
         if watch is not None:
             watch(log)
-        line = await self.line(model)
-        self.check_price(limits, line.model, model)
-        lines = {line.model.name: line}
-        for name in plugins.models_of(technique):
-            lines[name] = await self.line(name)
-            self.check_price(limits, lines[name].model, name)
-        services = Services(self._cache, plugins.best_verifier)
-        context = RunContext(lines, line.model.name, log, 0 if seed is None else seed, services, live=live)
+
+        async def open_line(text: str | None) -> Line:
+            line = await self.line(text)
+            self.check_price(limits, line.model, text)
+            return line
+
+        services = Services(self._cache, plugins.find_verifier, open_line)
+        context = RunContext(await open_line(model), log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:
             ledger, deadline = Ledger(limits, within.ledger), min(deadline, within.deadline)

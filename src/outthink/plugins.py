@@ -65,20 +65,9 @@ def verifier(text: str) -> Verifier:
     return cast("Verifier", _build(parse(text), text, VERIFIERS))
 
 
-def best_verifier(problem: Problem) -> Verifier:
-    """The best verifier there is for a problem without more than the problem itself, at no tokens."""
-    return verifier("agreement" if kind_of(problem) == "text" else "confidence")
-
-
-def models_of(technique: object) -> tuple[str, ...]:
-    """The texts of the models that a strategy, and whatever it is made of, asks by name (its ``models``)."""
-    if not dataclasses.is_dataclass(technique):
-        return ()
-    parts: list[object] = []
-    for value in (getattr(technique, f.name) for f in dataclasses.fields(technique)):
-        parts += cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-    inner = (name for part in parts for name in models_of(part))
-    return tuple(dict.fromkeys((*getattr(technique, "models", ()), *inner)))
+def find_verifier(name: str | None, problem: Problem) -> Verifier:
+    """A verifier by its name; None: the best there is for a problem without more than the problem itself."""
+    return verifier(name or ("agreement" if kind_of(problem) == "text" else "confidence"))
 
 
 @lru_cache(256)
@@ -205,11 +194,11 @@ def _ordered(call: Call, group: str) -> Call:
     hints = get_type_hints(_class_of(call, group))
     args: list[Value] = []
     kwargs: list[tuple[str, Value]] = []
-    for name, value in _bound(call, "", group):
+    for place, (name, value) in enumerate(_bound(call, "", group)):
         inner = next((_GROUPS[option] for option in _options(hints[name]) if option in _GROUPS), None)
         if isinstance(value, Call) and inner is not None:
             value = _ordered(value, inner)
-            if inner == _STRATEGIES and not kwargs:
+            if inner == _STRATEGIES and place == len(args) and (name == "strategy" or place < len(call.args)):
                 args.append(value)
                 continue
         kwargs.append((name, value))

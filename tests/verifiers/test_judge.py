@@ -5,7 +5,7 @@ import math
 import pytest
 from judges import JudgeScript, taken_apart
 
-from outthink import Engine, InputError, Problem, plugins
+from outthink import Engine, Problem, plugins
 from outthink.answers import canonical
 from outthink.core.candidate import Candidate, LogprobSummary
 from outthink.core.errors import BadSpec, ContextOverflow, ServerFault
@@ -41,7 +41,7 @@ def worth(text):
 def make_run(model, budget=""):
     log = EventLog()
     limits = Limits(Ledger(Budget.parse(budget) if budget else Budget()), log)
-    run = EngineRun(RunContext({model.name: Line(model, 8)}, model.name, log, 0), limits)
+    run = EngineRun(RunContext(Line(model, 8), log, 0), limits)
     run.log, run.books = log, limits.ledger.by_role
     return run
 
@@ -343,22 +343,17 @@ async def test_a_judge_of_its_own_is_opened_by_its_name_and_asked_instead():
     assert policy.books.completion_tokens == result.by_role["policy"].completion_tokens
 
 
-async def test_a_judge_that_does_not_exist_or_has_no_price_is_told_before_anything_is_spent():
-    model = FakeModel(JudgeScript(), price=Price(1.0, 2.0))
+@pytest.mark.parametrize(("name", "told"), [("no-such-model", "no-such-model"), ("unpriced", "needs the price")])
+async def test_a_judge_that_cannot_be_had_costs_nothing_but_its_scores(name, told):
+    model, free, logs = FakeModel(JudgeScript(), price=Price(1.0, 2.0)), FakeModel(JudgeScript()), []
     async with Engine(model) as engine:
-        with pytest.raises(InputError, match="no-such-model"):
-            await engine.solve(QUESTION, strategy="best-of-n(n=2, verifier=judge(model=no-such-model))")
-        engine._lines["unpriced"] = Line(FakeModel(JudgeScript()), 8)
-        with pytest.raises(InputError, match="needs the price"):
-            await engine.solve(QUESTION, strategy="best-of-n(verifier=judge(model=unpriced))", budget="usd=1")
-    assert model.books.calls == 0
-
-
-def test_models_are_found_wherever_they_are_named():
-    assert plugins.models_of(plugins.strategy("best-of-n(verifier=judge(model=a))")) == ("a",)
-    assert plugins.models_of(plugins.strategy("best-of-n(verifier=judge)")) == ()
-    assert plugins.models_of(plugins.strategy("direct")) == ()
-    assert plugins.models_of(Judge(model="a@http://h:1/v1")) == ("a@http://h:1/v1",)
+        engine._lines["unpriced"] = Line(free, 8)
+        result = await engine.solve(
+            QUESTION, strategy=f"best-of-n(n=2, verifier=judge(model={name}))", budget="usd=1", watch=logs.append
+        )
+    assert result.text
+    assert (model.books.calls, free.books.calls) == (1, 0)
+    assert [event.message for event in logs[0].events if isinstance(event, Warned) and told in event.message]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ async def _line(model):
     from outthink.engine.run import EngineRun
 
     log = EventLog()
-    context = RunContext({model.name: Line(model, 8)}, model.name, log, 0)
+    context = RunContext(Line(model, 8), log, 0)
     run = EngineRun(context, Limits(Ledger(Budget()), log))
     run.context, run.log = context, log
     return run

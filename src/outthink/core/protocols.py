@@ -82,8 +82,7 @@ class Samples(Protocol):
 class Run(Protocol):
     """The one door for compute: all that is in a strategy's reach.
 
-    ``ended_by`` says why nothing more can be bought, once that is so. ``model=`` names another model than the run's
-    own: a technique lists those it asks in an attribute ``models``, and they are open when it begins.
+    ``ended_by`` says why nothing more can be bought, once that is so.
     """
 
     @property
@@ -91,7 +90,7 @@ class Run(Protocol):
 
     @property
     def model(self) -> str:
-        """The name of the model that is asked when none is named."""
+        """The model that is asked when none is named."""
         ...
 
     async def sample(
@@ -102,10 +101,12 @@ class Run(Protocol):
         index: int = 0,
         model: str | None = None,
         final: bool = False,
+        parent: Candidate | None = None,
     ) -> Candidate:
         """One candidate, cut short (``finish`` tells) when a limit is met on the way.
 
-        ``final``: whatever it says is the answer, so that a live run may show it while it grows.
+        ``final``: whatever it says is the answer, so that a live run may show it while it grows. ``parent``: the
+        candidate that this one revises. ``model``: another model than the run's own, by its text.
         Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
         """
         ...
@@ -150,17 +151,18 @@ class Run(Protocol):
         ...
 
     async def score(
-        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | str | None = None
     ) -> list[Score]:
-        """What each candidate is worth, in their order; without ``verifier`` by the best available.
+        """What each candidate is worth, in their order; by a verifier's name too, and without ``verifier`` by the
+        best available.
 
         What the verifier spends is counted under its own role. One that fails says nothing (no ``raw``), with a
         warning: a verifier never costs an answer.
         """
         ...
 
-    def child(self, budget: Budget) -> AbstractAsyncContextManager[Run]:
-        """A run inside this one, with limits of its own; both ledgers are charged."""
+    def child(self, budget: Budget = ..., *, model: str | None = None) -> AbstractAsyncContextManager[Run]:
+        """A run inside this one, with limits (and a model) of its own; both ledgers are charged."""
         ...
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:

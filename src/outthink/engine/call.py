@@ -22,7 +22,7 @@ from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want, too_small
 from outthink.engine.pace import Turn
-from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_certainty, with_tokens
+from outthink.engine.partial import Growing, apart, candidate, gone_on, with_certainty, with_parent, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 from outthink.engine.showing import Showing
 
@@ -367,7 +367,7 @@ class Flight:
             found = msgspec.structs.replace(found, logprobs=None)
         if job.ask.top_logprobs and found.logprobs is not None:
             found = with_certainty(found, choice.raw_logprobs)
-        return self._caller.own(as_continued(found, job.parent) if job.ask.continues else found)
+        return self._caller.own(with_parent(found, job.parent, continues=job.ask.continues))
 
     def _add(self, found: Candidate, landing: bool = True) -> None:
         kept = self._caller.kept

@@ -15,8 +15,8 @@ from anyio.abc import TaskGroup
 
 from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
+from outthink.core.groups import task_group
 from outthink.engine.call import ATTEMPTS, Caller, Job
-from outthink.engine.groups import task_group
 from outthink.engine.recall import recall
 
 SHORT_DEADLINE = 30.0
@@ -54,6 +54,8 @@ class FanOut:
             elif not self._start_wave():
                 if self._error is not None and not self._seen:
                     raise self._error
+                if self._caller.limits.ended_by and not self._seen:  # it was over before this began
+                    raise BudgetExhausted("nothing more can be bought", self._caller.limits.ended_by)
                 raise StopAsyncIteration
         return self._ready.popleft()
 

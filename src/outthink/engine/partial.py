@@ -136,13 +136,15 @@ def gone_on(choice: Choice, said: str) -> Choice:
     return msgspec.structs.replace(choice, text=text, reasoning=None, message=message)
 
 
-def as_continued(found: Candidate, parent: Candidate | None) -> Candidate:
-    """Marked as going on from ``parent``, whose log probabilities speak for the longer part."""
+def with_parent(found: Candidate, parent: Candidate | None, *, continues: bool) -> Candidate:
+    """Marked as going on from ``parent`` (whose log probabilities speak for the longer part), or as revising it."""
+    if not continues and parent is None:
+        return found
     return msgspec.structs.replace(
         found,
-        origin="continue",
+        origin="continue" if continues else "revise",
         parent=None if parent is None else parent.index,
-        logprobs=found.logprobs if parent is None else parent.logprobs,
+        logprobs=parent.logprobs if continues and parent is not None else found.logprobs,
     )
 
 

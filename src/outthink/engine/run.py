@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate, Score
-from outthink.core.errors import (
-    BudgetExhausted,
-    BudgetTooSmall,
-    ContextOverflow,
-    InputError,
-    ServerError,
-    UnknownName,
-)
+from outthink.core.errors import BudgetExhausted, BudgetTooSmall, ContextOverflow, InputError, ServerError
 from outthink.core.events import Event, Warned
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
@@ -37,17 +30,13 @@ _OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 class EngineRun:
     """See `outthink.core.protocols.Run`."""
 
-    def __init__(self, context: RunContext, limits: Limits, role: Role = "policy") -> None:
-        self._context, self._limits = context, limits
+    def __init__(self, context: RunContext, limits: Limits, role: Role = "policy", model: str | None = None) -> None:
+        self._context, self._limits, self.model = context, limits, model or context.default
         self._role: Role = role
 
     @property
     def ended_by(self) -> EndedBy | None:
         return self._limits.ended_by
-
-    @property
-    def model(self) -> str:
-        return self._context.default
 
     async def sample(
         self,
@@ -57,8 +46,11 @@ class EngineRun:
         index: int = 0,
         model: str | None = None,
         final: bool = False,
+        parent: Candidate | None = None,
     ) -> Candidate:
-        return await self._one(self._caller(model), self._job(problem, params, index, 1, model, final))
+        caller = await self._caller(model)
+        job = self._job(caller.line, problem, params, index, 1, final)
+        return await self._one(caller, job if parent is None else msgspec.structs.replace(job, parent=parent))
 
     async def continue_(
         self,
@@ -71,13 +63,14 @@ class EngineRun:
         model: str | None = None,
     ) -> Candidate:
         begun = msgspec.structs.replace(problem, messages=(*problem.messages, {"role": "assistant", "content": said}))
-        job = self._job(begun, params, index if parent is None else parent.index, 1, model)
+        caller = await self._caller(model)
+        job = self._job(caller.line, begun, params, index if parent is None else parent.index, 1)
         ask = msgspec.structs.replace(job.ask, continues=True, max_tokens=params.max_tokens)
         job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
-        return await self._one(self._caller(model), job)
+        return await self._one(caller, job)
 
     async def can_continue(self, model: str | None = None) -> bool:
-        return await self._line(model).model.can_continue()
+        return await (await self._line(model)).model.can_continue()
 
     async def _one(self, caller: Caller, whole: Job) -> Candidate:
         """One candidate for a job of one sample."""
@@ -90,7 +83,8 @@ class EngineRun:
             job = outcome.rest
         return found[0]
 
-    def fan_out(
+    @asynccontextmanager
+    async def fan_out(
         self,
         problem: Problem,
         params: SamplingParams,
@@ -100,25 +94,27 @@ class EngineRun:
         first: int = 0,
         model: str | None = None,
         final: bool = False,
-    ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n, model, final), width)
+    ) -> AsyncGenerator[FanOut]:
+        caller = await self._caller(model)
+        async with open_fan(caller, self._job(caller.line, problem, params, first, n, final), width) as samples:
+            yield samples
 
     @asynccontextmanager
-    async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
+    async def child(self, budget: Budget = Budget(), *, model: str | None = None) -> AsyncGenerator[EngineRun]:
         ledger = Ledger(budget, self._limits.ledger)
         deadline = min(self._limits.deadline, anyio.current_time() + (budget.seconds or math.inf))
-        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline), self._role)
+        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline), self._role, model or self.model)
 
     async def score(
-        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | str | None = None
     ) -> list[Score]:
         context = self._context
-        if verifier is None and context.best_verifier is not None:
-            verifier = context.best_verifier(problem)
-        if verifier is None:
-            raise InputError("this run has no verifier; name one")
+        if verifier is None or isinstance(verifier, str):
+            if context.find_verifier is None:
+                raise InputError(f"this run has no verifier {verifier or ''}; give one")
+            verifier = context.find_verifier(verifier, problem)
         try:
-            scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier"))
+            scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier", self.model))
         except (ServerError, BudgetExhausted, BudgetTooSmall, ContextOverflow) as error:
             name = type(verifier).__name__
             context.warn(f"the verifier {name} could not tell: {error}")
@@ -127,7 +123,7 @@ class EngineRun:
         return scores
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
-        line, ask = self._line(model), Ask(messages=tuple(messages))
+        line, ask = await self._line(model), Ask(messages=tuple(messages))
         with anyio.CancelScope(deadline=self._limits.deadline):
             await self._context.count_prompt(line, ask)
         return self._context.prompt_bound(line, ask)
@@ -144,19 +140,14 @@ class EngineRun:
         else:
             self._context.log.emit(event)
 
-    def _line(self, model: str | None) -> Line:
-        name = model or self._context.default
-        line = self._context.lines.get(name)
-        if line is None:
-            known = tuple(self._context.lines)
-            raise UnknownName(f"this run has no model {name!r}; it has {', '.join(known)}", known)
-        return line
+    async def _caller(self, model: str | None) -> Caller:
+        return Caller(self._context, self._limits, await self._line(model), self._role)
 
-    def _caller(self, model: str | None) -> Caller:
-        return Caller(self._context, self._limits, self._line(model), self._role)
+    async def _line(self, model: str | None) -> Line:
+        return await self._context.line(model or self.model)
 
     def _job(
-        self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None, final: bool = False
+        self, line: Line, problem: Problem, params: SamplingParams, index: int, n: int, final: bool = False
     ) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
@@ -175,7 +166,6 @@ class EngineRun:
             thinking=params.thinking,
             params=merged,
         )
-        line = self._line(model)
         ask = self._context.accepted(line, ask) if line.refuses else ask
         return Job(ask, problem, index, n, live=final and self._context.live)
 

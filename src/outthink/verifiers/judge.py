@@ -58,11 +58,6 @@ class Judge:
                 + ("says only which is better" if self.form == "pairs" else "tells the first wrong step anyway")
             )
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models it asks by name."""
-        return () if self.model is None else (self.model,)
-
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
         texts = [shown(candidate) for candidate in candidates]
         top = self.top or (MOST_PAIRED if self.form == "pairs" else None)
