@@ -19,10 +19,11 @@ from outthink.core.errors import BadSpec, InputError, UnknownName
 from outthink.core.finding import Finding
 from outthink.core.names import did_you_mean
 from outthink.core.problem import Problem
-from outthink.core.protocols import Model, Strategy, Verifier
+from outthink.core.protocols import Model, RewardModel, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
 
 ModelOpener = Callable[..., Awaitable[Model]]
+RewardOpener = Callable[..., Awaitable[RewardModel]]
 _STRATEGIES, VERIFIERS = "outthink.strategies", "outthink.verifiers"
 _GROUPS: dict[Any, str] = {Strategy: _STRATEGIES, Verifier: VERIFIERS}
 _NOUNS = {_STRATEGIES: "strategy", VERIFIERS: "verifier"}
@@ -94,6 +95,11 @@ def parameters(name: str) -> list[str]:
 def model_opener(text: str) -> ModelOpener:
     """What opens a model text: an entry point by form (``NAME@URL``, ``.gguf``), by scheme, or by name."""
     return cast("ModelOpener", _load("outthink.models", model_scheme(text)))
+
+
+def reward_opener() -> RewardOpener:
+    """What opens a reward model text (``NAME@URL``)."""
+    return cast("RewardOpener", _load("outthink.rewards", "http"))
 
 
 def model_scheme(text: str) -> str:

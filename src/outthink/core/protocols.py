@@ -27,7 +27,7 @@ from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.usage import Budget
-from outthink.core.wire import Ask, Delta, Feature, Price, Reply
+from outthink.core.wire import Ask, Delta, Feature, Price, RateAsk, RateCall, Rating, Reply
 
 EndedBy = Literal["budget", "deadline"]
 
@@ -67,6 +67,26 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and files."""
+        ...
+
+
+class RewardModel(Protocol):
+    """What says how good a text is, and makes none. Raises only `outthink.core.errors`; keeps no state of any run."""
+
+    name: str
+    price: Price | None
+    parameters: float | None
+
+    async def requests(self, ask: RateAsk) -> tuple[RateCall, ...]:
+        """The requests that an ask takes; may ask the server what it is. Raises `InputError` for what it cannot."""
+        ...
+
+    async def rate(self, call: RateCall) -> Rating:
+        """One request. Raises `ServerError`, `ContextOverflow`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
         ...
 
 
@@ -158,6 +178,14 @@ class Run(Protocol):
 
         What the verifier spends is counted under its own role. One that fails says nothing (no ``raw``), with a
         warning: a verifier never costs an answer.
+        """
+        ...
+
+    async def rate(self, ask: RateAsk, model: str) -> list[tuple[float, ...]]:
+        """What the reward model of this text says of each answer: a value a step, or one; none where it cannot tell.
+
+        Raises `ServerError` or `BudgetExhausted` when it says nothing of any, `InputError` when it cannot be asked; a
+        budget that has no room for it is not at its end by that.
         """
         ...
 

@@ -12,7 +12,7 @@ from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, ServerError, UnknownName
 from outthink.core.events import LimitReached, Prompted, Scored, Warned
 from outthink.core.problem import Message, Problem
-from outthink.core.protocols import EndedBy, Model, Verifier
+from outthink.core.protocols import EndedBy, Model, RewardModel, Verifier
 from outthink.core.wire import Ask
 from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
@@ -46,14 +46,24 @@ class Line:
         return n if self.model.slots else 1
 
 
+class RewardLine:
+    """One reward model with its limiter, shared by every run of an engine; see `Line`."""
+
+    def __init__(self, model: RewardModel, concurrency: int, *, pace: Pace | None = None) -> None:
+        self.model, self.pace = model, pace
+        self.limiter = Limiter(concurrency)
+        self.margin = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What runs are given besides their model. ``find_verifier``: a verifier by its name, None for the best there is
-    for a problem. ``open_line``: another model, by its text."""
+    for a problem. ``open_line`` and ``reward``: another model and a reward model, by their text."""
 
     cache: SampleCache | None = None
     find_verifier: Callable[[str | None, Problem], Verifier] | None = None
     open_line: Callable[[str], Awaitable[Line]] | None = None
+    reward: Callable[[str], Awaitable[RewardLine]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class RunContext:
     ) -> None:
         self.default, self.log, self.seed, self.live = first.model.name, log, seed, live
         self._lines, self._open_line = {first.model.name: first}, services.open_line
-        self.cache, self.find_verifier = services.cache, services.find_verifier
+        self.cache, self.find_verifier, self.reward = services.cache, services.find_verifier, services.reward
         self.candidates: list[Candidate] = []
         self.verdicts: list[Candidate] = []
         self.calls = 0

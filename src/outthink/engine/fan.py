@@ -81,7 +81,8 @@ class FanOut:
     def _fetch(self, job: Job) -> None:
         """Start a job: what the cache lacks of it, as one request or as many as the server's width asks for."""
         for part in recall(self._caller, job, self._land):
-            width = self._caller.line.width(part.n)
+            # one of several choices in a stream cannot be stopped alone: those that may be, come apart
+            width = self._caller.line.width(part.n) if part.stop_below is None else 1
             for start in range(0, part.n, width):
                 self._in_flight += 1
                 self._group.start_soon(self._call, part.part(start, min(width, part.n - start)))

@@ -11,16 +11,17 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate, Score
-from outthink.core.errors import BudgetExhausted, BudgetTooSmall, ContextOverflow, InputError, ServerError
+from outthink.core.errors import BudgetExhausted, InputError, ServerError
 from outthink.core.events import Event, Warned
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
-from outthink.core.wire import Ask
+from outthink.core.wire import Ask, RateAsk
 from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
+from outthink.engine.rating import Rater, Values
 from outthink.engine.recall import recall
 
 _OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
@@ -115,12 +116,21 @@ class EngineRun:
             verifier = context.find_verifier(verifier, problem)
         try:
             scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier", self.model))
-        except (ServerError, BudgetExhausted, BudgetTooSmall, ContextOverflow) as error:
+        except (ServerError, BudgetExhausted, InputError) as error:
             name = type(verifier).__name__
             context.warn(f"the verifier {name} could not tell: {error}")
             return [Score(verifier=name) for _ in candidates]
         context.note_scores(candidates, scores)
         return scores
+
+    async def rate(self, ask: RateAsk, model: str) -> list[Values]:
+        opened = self._context.reward
+        if opened is None:
+            raise InputError("this run has no reward models; use outthink.Engine")
+        line = await opened(model)
+        if self._limits.ledger.needs_price and line.model.price is None:
+            raise InputError(f"a usd budget needs the price of {line.model.name}; give it an alias with one")
+        return await Rater(self._context, self._limits, line, self._role).rate(ask)
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
         line, ask = await self._line(model), Ask(messages=tuple(messages))
@@ -161,13 +171,14 @@ class EngineRun:
             messages=problem.messages,
             max_tokens=problem.limit(params.max_tokens),
             seed=given.get("seed", self._context.seed),
-            logprobs=bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
+            logprobs=params.stop_below is not None
+            or bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
             top_logprobs=params.top_logprobs,
             thinking=params.thinking,
             params=merged,
         )
         ask = self._context.accepted(line, ask) if line.refuses else ask
-        return Job(ask, problem, index, n, live=final and self._context.live)
+        return Job(ask, problem, index, n, live=final and self._context.live, stop_below=params.stop_below)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:
