@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
+from outthink.answers import kind_of
 from outthink.core.errors import BadSpec, InputError, UnknownName
 from outthink.core.finding import Finding
 from outthink.core.names import did_you_mean
@@ -67,8 +68,7 @@ def verifier(text: str) -> Verifier:
 
 def find_verifier(name: str | None, problem: Problem) -> Verifier:
     """A verifier by its name; None: the best there is for a problem without more than the problem itself."""
-    del problem  # tests will be the first choice where there are any
-    return verifier(name or "confidence")
+    return verifier(name or ("agreement" if kind_of(problem) == "text" else "confidence"))
 
 
 @lru_cache(256)

@@ -228,7 +228,7 @@ async def test_what_a_server_says_is_left_is_never_passed(limit, budget):
 async def test_a_server_that_tells_nothing_is_not_paced():
     model = FakeModel(SCRIPT, lacks=("n",), latency=1.0)
     line = Line(model, 64)
-    run = EngineRun(RunContext({model.name: line}, model.name, log := EventLog(), 0), Limits(Ledger(Budget()), log))
+    run = EngineRun(RunContext(line, log := EventLog(), 0), Limits(Ledger(Budget()), log))
     await run.sample(QUESTION)
     assert line.pace is None
 

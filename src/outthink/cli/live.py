@@ -66,7 +66,7 @@ class View:
             case CallStarted():
                 self.flying = {**self.flying, event.call: event.n}
                 self.held += event.held
-            case Sampled():
+            case Sampled() if event.candidate.origin != "verdict":
                 self.candidates = {**self.candidates, event.candidate.index: event.candidate}
             case CallSettled():
                 self.charged, self.held = event.charged, event.held

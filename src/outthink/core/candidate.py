@@ -12,7 +12,8 @@ from outthink.core.usage import ROLES, Role, Usage
 Finish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
 WHOLE: frozenset[Finish] = frozenset({"stop", "tool_calls"})
 """How what was said to its end has ended."""
-Origin = Literal["sample", "revise", "continue", "merge"]
+Origin = Literal["sample", "revise", "continue", "merge", "verdict"]
+"""``verdict``: said to a verifier, and no answer of the run."""
 StopReason = Literal[
     "settled",
     "verified",
@@ -135,7 +136,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a run came to.
 
     ``confidence`` in [0, 1], or None where nothing measures it; ``confidence_source`` says what it is.
-    ``candidates`` holds everything the run paid for, cancelled samples too, in order of index.
+    ``candidates`` holds every answer the run paid for, cancelled samples too, in order of index (what a verifier was
+    told is in the events only).
     ``usage`` is what the answer cost; ``billed`` what was paid now (they differ by cache hits).
     """
 

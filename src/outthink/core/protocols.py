@@ -206,7 +206,7 @@ class Run(Protocol):
         ...
 
     def emit(self, event: Event) -> None:
-        """Put an event on record."""
+        """Put an event on record; the same warning (`Warned`) only once a run."""
         ...
 
 

@@ -77,6 +77,20 @@ class Caller:
         self.role: Role = role
         self.ledger = limits.ledger
 
+    @property
+    def kept(self) -> list[Candidate]:
+        """Where candidates go: what a verifier is told is no answer of the run."""
+        return self.context.verdicts if self.role == "verifier" else self.context.candidates
+
+    def own(self, found: Candidate) -> Candidate:
+        """A candidate marked as what this role makes of it."""
+        return msgspec.structs.replace(found, origin="verdict") if self.role == "verifier" else found
+
+    def learn(self, tokens: int, choices: int) -> None:
+        """Note the length of settled choices; a verdict tells nothing of an answer's."""
+        if self.role != "verifier":
+            self.ledger.learn(tokens, choices)
+
     async def place(self, job: Job, land: Land) -> Outcome:
         """Make one call, trying again as allowed; ``land`` takes each candidate as it ends.
 
@@ -323,7 +337,7 @@ class Flight:
         ledger.settle(hold, charge, usage, caller.role)
         if ending.bill is not None:
             self._reconcile(ending.bill.completion_tokens)
-            ledger.learn(ending.bill.completion_tokens, max(1, len(self._found)))
+            caller.learn(ending.bill.completion_tokens, max(1, len(self._found)))
             caller.context.learn_prompt(caller.line, self._ask.messages, ending.bill.prompt_tokens)
             if ledger.bounds_cost and charge.prompt_tokens + charge.completion_tokens > (
                 hold.worst.prompt_tokens + hold.worst.completion_tokens
@@ -336,11 +350,12 @@ class Flight:
 
     def _keep(self, indexes: Sequence[int]) -> None:
         """Put samples into the cache: each of a stream at its end, and all once more with the bill."""
-        context, line, ask = self._caller.context, self._caller.line, self._job.ask
+        context, kept = self._caller.context, self._caller.kept
+        line, ask = self._caller.line, self._job.ask
         if context.cache is None or ask.seed is None or not line.model.source or not indexes:
             return
         bill = self._ending.bill or Bill(self._ending.prompt, self._ending.arrived or 0)
-        samples = [(ask.seed + index, context.candidates[self._found[index]]) for index in indexes]
+        samples = [(ask.seed + index, kept[self._found[index]]) for index in indexes]
         context.cache.keep(line.model.source, ask, self._id, bill, samples, context.warn)
 
     def _keep_partial(self) -> None:
@@ -364,19 +379,19 @@ class Flight:
             found = msgspec.structs.replace(found, logprobs=None)
         if job.ask.top_logprobs and found.logprobs is not None:
             found = with_certainty(found, choice.raw_logprobs)
-        return with_parent(found, job.parent, continues=job.ask.continues)
+        return self._caller.own(with_parent(found, job.parent, continues=job.ask.continues))
 
     def _add(self, found: Candidate, landing: bool = True) -> None:
-        context = self._caller.context
-        self._found[found.index] = len(context.candidates)
-        context.candidates.append(found)
-        context.log.emit(Sampled(candidate=found))
+        kept = self._caller.kept
+        self._found[found.index] = len(kept)
+        kept.append(found)
+        self._caller.context.log.emit(Sampled(candidate=found))
         if landing:
             self._land(found)
 
     def _reconcile(self, billed: int) -> None:
         """Make the candidates' own counts sum to the bill (streams count a little differently)."""
-        candidates = self._caller.context.candidates
+        candidates = self._caller.kept
         places = list(self._found.values())
         found = [candidates[place] for place in places]
         if sum(c.tokens for c in found) != billed and found:

@@ -96,6 +96,7 @@ class RunContext:
         self._lines, self._open_line = {first.model.name: first}, services.open_line
         self.cache, self.find_verifier, self.reward = services.cache, services.find_verifier, services.reward
         self.candidates: list[Candidate] = []
+        self.verdicts: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
         self._counts: dict[tuple[int, int], int] = {}

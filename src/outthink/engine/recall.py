@@ -31,10 +31,10 @@ def recall(caller: Caller, job: Job, land: Land) -> list[Job]:
             break
         calls.add(one.call)
         total += usage
-        sample = recalled(one.sample, job.problem, one.seed - seed, caller.line.model.name)
-        context.candidates.append(sample)
+        sample = caller.own(recalled(one.sample, job.problem, one.seed - seed, caller.line.model.name))
+        caller.kept.append(sample)
         context.log.emit(Sampled(candidate=sample))
-        caller.ledger.learn(sample.tokens, 1)
+        caller.learn(sample.tokens, 1)
         land(sample)
         landed.append(sample.index)
     if landed:

@@ -12,7 +12,7 @@ import msgspec
 
 from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
-from outthink.core.events import Event
+from outthink.core.events import Event, Warned
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
@@ -145,7 +145,10 @@ class EngineRun:
         return self._limits.time_left()
 
     def emit(self, event: Event) -> None:
-        self._context.log.emit(event)
+        if isinstance(event, Warned):
+            self._context.warn(event.message)
+        else:
+            self._context.log.emit(event)
 
     async def _caller(self, model: str | None) -> Caller:
         return Caller(self._context, self._limits, await self._line(model), self._role)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
+import msgspec
 
 from outthink.core.candidate import summarise_logprobs
 from outthink.core.errors import BadSpec, ServerError
@@ -59,16 +60,16 @@ class FakeModel:
         async with self._arrived(ask) as said:
             await anyio.sleep(self.latency + self.token_latency * max(len(one.tokens) for one in said))
             self.books.completion_tokens += sum(len(one.tokens) for one in said)
-            choices = tuple(_choice(i, one) for i, one in enumerate(said))
+            choices = tuple(_choice(i, one, ask) for i, one in enumerate(said))
             return Reply(choices, Bill(count_prompt(ask.messages), sum(len(one.tokens) for one in said)))
 
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncGenerator[AsyncIterator[Delta]]:
         async with self._arrived(ask) as said:
             await anyio.sleep(self.latency)
-            yield self._deltas(said, count_prompt(ask.messages))
+            yield self._deltas(said, ask)
 
-    async def _deltas(self, said: list[Said], prompt: int) -> AsyncIterator[Delta]:
+    async def _deltas(self, said: list[Said], ask: Ask) -> AsyncIterator[Delta]:
         for place in range(max(len(one.tokens) for one in said)):
             await anyio.sleep(self.token_latency)
             for index, one in enumerate(said):
@@ -80,9 +81,10 @@ class FakeModel:
                         text=one.tokens[place],
                         tokens=1,
                         logprobs=(one.logprobs[place],),
+                        raw_logprobs=_raw(one, range(place, place + 1), ask),
                         finish=one.finish if last else None,
                     )
-        yield Delta(index=None, bill=Bill(prompt, sum(len(one.tokens) for one in said)))
+        yield Delta(index=None, bill=Bill(count_prompt(ask.messages), sum(len(one.tokens) for one in said)))
 
     async def count_prompt(self, ask: Ask) -> int | None:
         return count_prompt(ask.messages)
@@ -120,7 +122,8 @@ class FakeModel:
             books.cancelled += not done
 
 
-def _choice(index: int, said: Said) -> Choice:
+def _choice(index: int, said: Said, ask: Ask) -> Choice:
+    raw = _raw(said, range(len(said.tokens)), ask)
     return Choice(
         index=index,
         message={"role": "assistant", "content": said.text},
@@ -128,7 +131,13 @@ def _choice(index: int, said: Said) -> Choice:
         finish=said.finish,
         tokens=len(said.tokens),
         logprobs=summarise_logprobs(list(said.logprobs)),
+        raw_logprobs=(raw,) if raw else (),
     )
+
+
+def _raw(said: Said, places: range, ask: Ask) -> bytes:
+    """The ``logprobs`` object of these tokens, where the likeliest were asked for and the script has them."""
+    return msgspec.json.encode({"content": said.entries(places)}) if ask.top_logprobs and said.tops else b""
 
 
 _SETTINGS: dict[str, type] = {

@@ -258,7 +258,7 @@ class FakeServer:
         message = {"role": "assistant", "content": said.text}
         found: dict[str, Any] = {"index": index, "message": message, "finish_reason": said.finish, "logprobs": None}
         if body.get("logprobs"):
-            found["logprobs"] = {"content": _entries(said, range(len(said.tokens)))}
+            found["logprobs"] = {"content": said.entries(range(len(said.tokens)))}
         return found
 
     async def _stream(
@@ -296,12 +296,8 @@ class FakeServer:
             "finish_reason": said.finish if last else None,
         }
         if body.get("logprobs"):
-            choice["logprobs"] = {"content": _entries(said, range(place, place + 1))}
+            choice["logprobs"] = {"content": said.entries(range(place, place + 1))}
         return {"id": "fake", "object": "chat.completion.chunk", "choices": [choice]}
-
-
-def _entries(said: Said, places: range) -> list[dict[str, Any]]:
-    return [{"token": said.tokens[i], "logprob": said.logprobs[i], "top_logprobs": []} for i in places]
 
 
 def _drop(request: web.Request) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from outthink.core.candidate import Finish
 from outthink.core.problem import Message, text_of
@@ -19,15 +20,25 @@ _WORDS = ("first", "we", "take", "the", "given", "values", "then", "combine", "t
 
 @dataclass(frozen=True)
 class Said:
-    """One choice: its tokens, their log probabilities, and how it ended."""
+    """One choice: its tokens, their log probabilities, and how it ended. ``tops``: the likeliest tokens at each place
+    with their log probabilities, where the script has them."""
 
     tokens: tuple[str, ...]
     logprobs: tuple[float, ...]
     finish: Finish
+    tops: tuple[Mapping[str, float], ...] = ()
 
     @property
     def text(self) -> str:
         return "".join(self.tokens)
+
+    def entries(self, places: range) -> list[dict[str, Any]]:
+        """The entries of a ``logprobs`` object by the OpenAI protocol."""
+        found: list[dict[str, Any]] = []
+        for i in places:
+            top = [{"token": token, "logprob": p} for token, p in self.tops[i].items()] if self.tops else []
+            found.append({"token": self.tokens[i], "logprob": self.logprobs[i], "top_logprobs": top})
+        return found
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Where answers can vote, candidates vote with their scores (weighted best-of-n, Li et al., 2023, arXiv:2206.02336):
 equal answers add up, so that one lucky score does not outbid five agreeing chains. ``aggregate=max`` takes the single
-best candidate instead. A candidate the verifier cannot tell anything about counts as an average one.
+best candidate instead. A candidate the verifier cannot tell anything about counts as an average one. Open text does not
+vote: its best candidate is taken, and where the verifier prefers none, the first, which is then said (``unscorable``).
 """
 
 from __future__ import annotations
@@ -52,24 +53,31 @@ class BestOfN:
             top_logprobs=top,
             stop_below=self.stop_below,
         )
-        candidates: list[Candidate] = []
-        hopeless: list[Candidate] = []
-        asked = await prompted(problem, run)
-        async with run.fan_out(asked, params, self.n, width=self.width) as samples:
-            async for candidate in samples:
-                if given_up(candidate, self.stop_below):
-                    hopeless.append(candidate)
-                else:
-                    candidates.append(await resolved(await rescued(asked, candidate, run)))
-        candidates = candidates or [surest(hopeless)]
-        candidates.sort(key=lambda found: found.index)
+        candidates = await chains(problem, run, self.n, params, self.width)
         stop: StopReason = run.ended_by or "exhausted"
         if len(candidates) == 1:
             return single(candidates[0], run)
         worths = weights(await run.score(problem, candidates, self.verifier))
         adds_up = self.aggregate == "sum" and min(worths) >= 0  # a reward below zero would count against its answer
         result = weighted(candidates, worths, run, stop) if adds_up else None
-        return result or chosen(*_usable(candidates, worths), stop)
+        return result or best(candidates, worths, run, stop)
+
+
+async def chains(problem: Problem, run: Run, n: int, params: SamplingParams, width: int) -> list[Candidate]:
+    """``n`` chains of thought in order of index, their answers forced where they were cut, and worked out.
+
+    Those that were given up are left out; where all were, the surest of them.
+    """
+    asked = await prompted(problem, run)
+    found: list[Candidate] = []
+    hopeless: list[Candidate] = []
+    async with run.fan_out(asked, params, n, width=width) as samples:
+        async for candidate in samples:
+            if given_up(candidate, params.stop_below):
+                hopeless.append(candidate)
+            else:
+                found.append(await resolved(await rescued(asked, candidate, run)))
+    return sorted(found or [surest(hopeless)], key=lambda candidate: candidate.index)
 
 
 def weights(scores: Sequence[Score]) -> list[float]:
@@ -108,6 +116,14 @@ def weighted(
         confidence=share,
         confidence_source="weighted_share",
     )
+
+
+def best(candidates: Sequence[Candidate], worths: Sequence[float], run: Run, stop_reason: StopReason) -> Result:
+    """The single best candidate; the first, as ``unscorable``, where nothing answers and none is worth more."""
+    usable, theirs = _usable(candidates, worths)
+    if len(usable) > 1 and len(set(theirs)) == 1 and usable[0].answer is None:
+        return single(usable[0], run, "unscorable")
+    return chosen(usable, theirs, stop_reason)
 
 
 def _usable(candidates: Sequence[Candidate], worths: Sequence[float]) -> tuple[list[Candidate], list[float]]:
