@@ -25,6 +25,7 @@ from typing import Literal, Protocol
 
 from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.events import Event
+from outthink.core.execution import Outcome, Verdict
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.usage import Budget
 from outthink.core.wire import Ask, Delta, Feature, Price, Reply
@@ -156,6 +157,19 @@ class Run(Protocol):
         What the verifier spends is counted under its own role. One that fails says nothing (no ``raw``), with a
         warning: a verifier never costs an answer.
         """
+        ...
+
+    async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
+        """Hold a program against tests (assert statements) that it cannot reach, in the engine's sandbox.
+
+        ``setup`` is trusted and runs first on both sides. One call of this run's role, without tokens. Raises
+        `SandboxError` where this machine cannot hold untrusted code, `InputError` for tests that cannot be taken
+        apart, `BudgetExhausted` at the deadline or when no call fits.
+        """
+        ...
+
+    async def execute(self, code: str, stdin: str = "") -> Outcome:
+        """Run a program in the engine's sandbox: what it printed, and how it ended. Counted, and raises, as `check`."""
         ...
 
     def child(self, budget: Budget) -> AbstractAsyncContextManager[Run]:

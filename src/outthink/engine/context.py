@@ -19,6 +19,7 @@ from outthink.engine.ledger import Ledger
 from outthink.engine.limiter import Limiter
 from outthink.engine.log import EventLog
 from outthink.engine.pace import Pace
+from outthink.sandbox import LazySandbox
 
 
 class Line:
@@ -48,10 +49,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs."""
+    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs.
+    ``sandbox``: where they run code."""
 
     cache: SampleCache | None = None
     best_verifier: Callable[[Problem], Verifier] | None = None
+    sandbox: LazySandbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class RunContext:
         live: bool = False,
     ) -> None:
         self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
-        self.cache, self.best_verifier = services.cache, services.best_verifier
+        self.cache, self.best_verifier, self.sandbox = services.cache, services.best_verifier, services.sandbox
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}

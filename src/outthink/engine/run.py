@@ -11,14 +11,16 @@ import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate, Score
-from outthink.core.errors import BudgetExhausted, InputError, ServerError, UnknownName
+from outthink.core.errors import BudgetExhausted, InputError, SandboxError, ServerError, UnknownName
 from outthink.core.events import Event
+from outthink.core.execution import Outcome, Verdict
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
 from outthink.core.wire import Ask
 from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
+from outthink.engine.execution import executed
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
 from outthink.engine.recall import recall
@@ -112,12 +114,25 @@ class EngineRun:
             raise InputError("this run has no verifier; name one")
         try:
             scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier"))
-        except (ServerError, BudgetExhausted) as error:
+        except (ServerError, BudgetExhausted, SandboxError) as error:
             name = type(verifier).__name__
             context.warn(f"the verifier {name} could not tell: {error}")
             return [Score(verifier=name) for _ in candidates]
         context.note_scores(candidates, scores)
         return scores
+
+    async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
+        return await executed(
+            self._context, self._limits, self._running, lambda sandbox: sandbox.check(code, tests, setup)
+        )
+
+    async def execute(self, code: str, stdin: str = "") -> Outcome:
+        return await executed(self._context, self._limits, self._running, lambda sandbox: sandbox.run(code, stdin))
+
+    @property
+    def _running(self) -> Role:
+        """The role that programs are counted under: a strategy's are tool calls."""
+        return "tool" if self._role == "policy" else self._role
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
         line, ask = self._line(model), Ask(messages=tuple(messages))
