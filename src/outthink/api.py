@@ -43,9 +43,9 @@ class Engine:
     configuration file, else built in. ``model``: the default, by its text, by an alias of the configuration, or as an
     object of your own. ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
     ``timeout``: seconds to wait for the first byte of a reply. ``cache``: use samples that were bought before
-    (``OUTTHINK_CACHE=off`` turns it off everywhere). Code that a model wrote runs in one sandbox, opened when it is first
-    needed: ``program_limits`` is what each program may use there, ``unsafe_exec`` lets programs run with these limits
-    only where this machine has no fences for them.
+    (``OUTTHINK_CACHE=off`` turns it off everywhere). Code that a model wrote runs in one sandbox, opened when it is
+    first needed: ``program_limits`` is what each program may use there; ``unsafe_exec`` lets programs run with nothing
+    but these limits where this machine has no fences for them.
     """
 
     def __init__(

@@ -121,14 +121,19 @@ def _float_key(value: float) -> str:
 
 def parsed(text: str, mode: str) -> ast.AST | None:
     """A syntax tree, None for what is not Python or nests too deeply to be parsed safely."""
-    if len(text) > LONGEST or _depth(text) > DEPTH:
-        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes and comparisons in text that is not ours
-            return ast.parse(text, mode=mode)
+        return parse(text, mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def parse(text: str, mode: str = "exec") -> ast.AST:
+    """A syntax tree. Raises `SyntaxError`; `ValueError`, `RecursionError` or `MemoryError` for what is too much."""
+    if len(text) > LONGEST or _depth(text) > DEPTH:
+        raise ValueError("it is too long, or nests too deeply")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes and comparisons in text that is not ours
+        return ast.parse(text, mode=mode)
 
 
 def _depth(text: str) -> int:

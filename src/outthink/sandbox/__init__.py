@@ -6,5 +6,6 @@ from outthink.sandbox.probe import Capability, capabilities
 from outthink.sandbox.room import Sandbox
 
 __all__ = [
-    "Capability", "Ended", "Failure", "LazySandbox", "Level", "Limits", "Outcome", "Sandbox", "Tested", "Verdict", "capabilities",
+    "Capability", "Ended", "Failure", "LazySandbox", "Level", "Limits", "Outcome", "Sandbox", "Tested", "Verdict",
+    "capabilities",
 ]  # fmt: skip

@@ -99,8 +99,8 @@ def start(levels: Sequence[Level]) -> Warm:
                 return warm
     raise SandboxError(
         f"this machine cannot hold untrusted code ({why}): "
-        "use Linux 5.13 or later with Landlock, or accept the risk with --unsafe-exec (in code: Engine(unsafe_exec=True), "
-        "Sandbox(unsafe=True))"
+        "use Linux 5.13 or later with Landlock, or accept the risk with --unsafe-exec "
+        "(in code: Engine(unsafe_exec=True), Sandbox(unsafe=True))"
     )
 
 

@@ -3,6 +3,9 @@
 Where answers can vote, candidates vote with their scores (weighted best-of-n, Li et al., 2023, arXiv:2206.02336):
 equal answers add up, so that one lucky score does not outbid five agreeing chains. ``aggregate=max`` takes the single
 best candidate instead. A candidate the verifier cannot tell anything about counts as an average one.
+
+Programs do not add up: a worse one is not better for being written twice. Of the best-scored ones the program that most
+of them agree on is returned.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import msgspec
 
 from outthink.answers import Votes, resolved
 from outthink.core.candidate import WHOLE, Candidate, Result, Score, StopReason
+from outthink.core.errors import BadSpec
 from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
@@ -33,26 +37,47 @@ class BestOfN:
     temperature: float = 0.7
     aggregate: Literal["sum", "max"] = "sum"
     width: int = 8
+    until_verified: bool = False
     paper: ClassVar[str] = "arXiv:2110.14168"
 
     def __post_init__(self) -> None:
         in_range("best-of-n", n=(self.n, 1, MOST), width=(self.width, 1, MOST), temperature=(self.temperature, 0, 2))
+        if self.until_verified and not getattr(self.verifier, "alone", False):
+            raise BadSpec(
+                "best-of-n: until_verified needs a verifier that looks at each candidate alone; add verifier=tests"
+            )
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
         asked_for(problem, most=self.n)
         top = int(getattr(self.verifier, "top_logprobs", 0))
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True, top_logprobs=top)
-        candidates: list[Candidate] = []
+        candidates, scores, verified = list[Candidate](), list[Score](), False
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, self.n, width=self.width) as samples:
             async for candidate in samples:
                 candidates.append(await resolved(await rescued(asked, candidate, run)))
-        candidates.sort(key=lambda found: found.index)
-        stop: StopReason = run.ended_by or "exhausted"
+                if self.until_verified and not samples.landed:
+                    scores += await run.score(problem, candidates[len(scores) :], self.verifier)
+                    verified = any(score.worth is not None and score.worth >= 1 for score in scores)
+                    if verified:
+                        break  # leaving the block cancels what is in flight
+        stop: StopReason = "verified" if verified else run.ended_by or "exhausted"
         if len(candidates) == 1:
-            return single(candidates[0], run)
-        worths = weights(await run.score(problem, candidates, self.verifier))
+            return single(candidates[0], run, stop)
+        if self.until_verified:
+            ordered = sorted(zip(candidates, scores, strict=True), key=lambda pair: pair[0].index)
+            candidates, scores = [pair[0] for pair in ordered], [pair[1] for pair in ordered]
+        else:
+            candidates.sort(key=lambda found: found.index)
+            scores = await run.score(problem, candidates, self.verifier)
+        return self._best(problem, candidates, weights(scores), run, stop)
+
+    def _best(
+        self, problem: Problem, candidates: list[Candidate], worths: list[float], run: Run, stop: StopReason
+    ) -> Result:
+        if problem.answer_kind == "code" and self.aggregate == "sum":
+            return best_program(candidates, worths, run, stop)
         result = weighted(candidates, worths, run, stop) if self.aggregate == "sum" else None
         return result or chosen(*_usable(candidates, worths), stop)
 
@@ -93,6 +118,18 @@ def weighted(
         confidence=share,
         confidence_source="weighted_share",
     )
+
+
+def best_program(candidates: Sequence[Candidate], worths: Sequence[float], run: Run, stop_reason: StopReason) -> Result:
+    """Of the candidates of highest worth the one whose program most of them wrote, the first by index among equals."""
+    candidates, worths = _usable(candidates, worths)
+    most = max(worths)
+    votes = Votes()
+    for candidate in (found for found, worth in zip(candidates, worths, strict=True) if worth == most):
+        votes.add(candidate)
+    run.emit(Voted(votes=votes.counts(), seen=votes.seen, n=len(candidates)))
+    leader = votes.leader()
+    return chosen(candidates if leader is None else [leader], worths if leader is None else [most], stop_reason)
 
 
 def _usable(candidates: Sequence[Candidate], worths: Sequence[float]) -> tuple[list[Candidate], list[float]]:

@@ -5,6 +5,8 @@ What was compared, and with what result, is in benchmarks/prompts.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from outthink.core.problem import AnswerKind, Message, Problem, text_of
@@ -96,17 +98,24 @@ _MIXED = (_NUMBERS[0], _CHOICES[1], _BOOLEANS[1], _NUMBERS[2])
 
 
 def few_shot(problem: Problem, shots: int) -> tuple[Message, ...]:
-    """The conversation with so many worked examples as turns before its first question.
+    """The conversation with so many worked examples; zero-shot where there are none to show.
 
-    Kinds without examples of their own get a mixed set. The caller's system messages stay first; without any, one
-    with the rule is put there.
+    Kinds without examples of their own get a mixed set.
     """
     examples = _EXAMPLES.get(problem.answer_kind, _MIXED)[:shots]
     if not examples:
         return zero_shot(problem)
+    return with_examples(problem, _RULE.get(problem.answer_kind, _RULE_OTHER), examples)
+
+
+def with_examples(problem: Problem, rule: str, examples: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """The conversation with worked examples as turns before its first question.
+
+    The caller's system messages stay first; without any, one with the rule is put there.
+    """
     messages = problem.messages
     head = next((i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages))
-    turns: list[Message] = [] if head else [{"role": "system", "content": _RULE.get(problem.answer_kind, _RULE_OTHER)}]
+    turns: list[Message] = [] if head else [{"role": "system", "content": rule}]
     for question, answer in examples:
         turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     return (*messages[:head], *turns, *messages[head:-1], _with_choices(messages[-1], problem))
