@@ -1,0 +1,88 @@
+"""How many candidates a second of processor time the verifiers that ask no model score.
+
+    python benchmarks/verifiers.py [POOL.jsonl]
+
+Eight candidates a question, as `best-of-n` has them. Without a pool, chains are made up: eight lines of arithmetic, one
+in ten of them wrong, under questions that state equations, counts and units.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from outthink.answers import extract
+from outthink.core.candidate import Candidate, summarise_logprobs
+from outthink.core.problem import Problem
+from outthink.core.protocols import Verifier
+from outthink.verifiers.confidence import Confidence
+from outthink.verifiers.symbolic import Symbolic
+
+EACH, QUESTIONS, SECONDS = 8, 200, 3.0
+ASKED = (
+    "If 2x - y = {a} and x + y = {b}, what is x?",
+    "The sum of two numbers is {b} and their product is {a}. What is the larger number?",
+    "A train leaves with {b} passengers; at each of {a} stops 5 get on. How many passengers are there now?",
+    "A pump fills {a} liters in {b} minutes. How many minutes does it take to fill a tank of {c} liters?",
+)
+Asked = tuple[Problem, list[Candidate]]
+
+
+def made_up(draw: random.Random) -> Iterator[Asked]:
+    for number in range(QUESTIONS):
+        a, b, c = (draw.randint(2, 99) for _ in range(3))
+        question = ASKED[number % len(ASKED)].format(a=a, b=b, c=c)
+        texts = [_chain(draw) for _ in range(EACH)]
+        yield Problem.of(question, "number"), [candidate(text, index) for index, text in enumerate(texts)]
+
+
+def _chain(draw: random.Random) -> str:
+    lines: list[str] = []
+    for _ in range(8):
+        one, other, off = draw.randint(2, 99), draw.randint(2, 99), draw.random() < 0.1
+        lines.append(f"First take {one} and {other} of them: {one} * {other} = {one * other + off} in all.")
+    return "\n".join([*lines, f"The answer is {draw.randint(1, 99)}."])
+
+
+def recorded(path: str) -> Iterator[Asked]:
+    for line in Path(path).read_text().splitlines():
+        row = json.loads(line)
+        if "question" in row:
+            texts = [sample["text"] for sample in row["samples"]]
+            for start in range(0, len(texts), EACH):
+                part = texts[start : start + EACH]
+                yield Problem.of(row["question"], "number"), [candidate(text, i) for i, text in enumerate(part)]
+
+
+def candidate(text: str, index: int) -> Candidate:
+    return Candidate(
+        index=index, message={"role": "assistant", "content": text}, text=text, finish="stop", tokens=len(text) // 4,
+        model="m", answer=extract(text, "number"), logprobs=summarise_logprobs([-0.1] * (len(text) // 4)),
+    )  # fmt: skip
+
+
+async def rate(verifier: Verifier, asked: list[Asked]) -> float:
+    """Candidates a second of processor time, over whole rounds that take `SECONDS` together."""
+    scored, began = 0, time.process_time()
+    while time.process_time() - began < SECONDS:
+        for problem, candidates in asked:
+            scored += len(await verifier.score(problem, candidates, None))  # type: ignore[arg-type]
+    return scored / (time.process_time() - began)
+
+
+async def main() -> None:
+    asked = list(recorded(sys.argv[1]) if len(sys.argv) > 1 else made_up(random.Random(7)))
+    length = sum(len(found.text) for _, candidates in asked for found in candidates)
+    count = sum(len(candidates) for _, candidates in asked)
+    print(f"{count} candidates of {length / count:.0f} characters, {EACH} a question")
+    for name, verifier in (("symbolic", Symbolic()), ("confidence", Confidence())):
+        print(f"{name}: {await rate(verifier, asked):,.0f} candidates a second")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
