@@ -15,19 +15,21 @@ from itertools import pairwise
 
 from outthink.answers.evaluate import symbols_of
 from outthink.answers.grammar import Node, Unreadable, parse
-from outthink.verifiers.linear import form_of, solved, value_of
+from outthink.verifiers.linear import determined, value_of
 
 LONGEST = 400
 """Characters of a question that is read as equations; a longer one is a story."""
 _POSING_WORDS = (
     "if and when where given that suppose let then we have has is are the what value of find determine calculate "
     "compute solve for equation equations system following to both in satisfy satisfies satisfying such please so real "
-    "number numbers unknown variable variables its this these does equal s which by know true it holds"
+    "number numbers unknown variable variables its this these does equal integer s which by know true it holds"
 )
 _POSING = frozenset(_POSING_WORDS.split())
 _PIECE = r"(?:\d+(?:\.\d+)?|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[-+*/^()]|\s)"
 _SIDE = re.compile(rf"{_PIECE}+")
 _CHAIN = re.compile(rf"{_PIECE}+(?:={_PIECE}+)+")
+_DOUBTFUL = re.compile(r"\d\s*x\s*\d|(?<![A-Za-z])(?:[fghpqFGHPQ]\(|[A-Za-z]\(\s*[A-Za-z0-9]\s*\))|\bmod\b|\bbase\b")
+"""What may be a sign of multiplication, or a function: nothing is read then."""
 _ASKS = re.compile(
     r"\b(?:solve(?: the equations?)? for|value of|what(?: is|'s| does)|find|determine|calculate|compute|evaluate)\s+"
     rf"(?P<asked>{_PIECE}*[A-Za-z](?![A-Za-z]){_PIECE}*)",
@@ -82,17 +84,17 @@ def condition(question: str) -> Condition | None:
 
 def _of_equations(question: str) -> Condition | None:
     text = _plain(question)
-    if re.search(r"\d\s+x\s*\d|\d\s*x\s+\d|\dx\d", text):  # is it a letter or a sign?
+    if _DOUBTFUL.search(text):
         return None
     chains = [match[0].strip() for match in _CHAIN.finditer(text)]
     rest = _CHAIN.sub(" ; ", text)
     asked = {match["asked"].strip() for match in _ASKS.finditer(rest)}
     rest = _ASKS.sub(" ", rest)
     words = re.findall(r"[A-Za-z]+|\d+|[^\sA-Za-z\d]", rest)
-    if not chains or any(word.lower() not in _POSING and word not in ",.?:;!'" for word in words):
+    if not chains or any(word.lower() not in _POSING and word not in ",.?:;" for word in words):
         return None
-    equations = [(parse(one), parse(other)) for chain in chains for one, other in _links(chain)]
-    letters = sorted(set[str]().union(*(symbols_of(one) | symbols_of(other) for one, other in equations)))
+    equations = [equation for chain in chains for equation in _links(chain)]
+    letters = sorted(set[str]().union(*map(symbols_of, equations)))
     if not asked and len(letters) == 1 and re.search(r"\bsolve\b", text, re.IGNORECASE):
         asked = set(letters)
     if len(asked) != 1 or not letters:
@@ -100,31 +102,30 @@ def _of_equations(question: str) -> Condition | None:
     return _condition(", ".join(chains), equations, letters, parse(asked.pop()))
 
 
-def _links(chain: str) -> list[tuple[str, str]]:
-    sides = chain.split("=")
-    return list(pairwise(sides))
+def _links(chain: str) -> list[Node]:
+    """A chain of equalities as trees that are 0."""
+    sides = [parse(side) for side in chain.split("=")]
+    return [("add", one, ("neg", other)) for one, other in pairwise(sides)]
 
 
-def _condition(text: str, equations: list[tuple[Node, Node]], letters: list[str], asked: Node) -> Condition | None:
+def _condition(text: str, equations: list[Node], letters: list[str], asked: Node) -> Condition | None:
     if not symbols_of(asked) <= set(letters) or not symbols_of(asked):
         return None
-    rows = [form_of(("add", one, ("neg", other))) for one, other in equations]
-    known = [row for row in rows if row is not None]
-    if len(known) == len(rows):
-        values = solved(known, letters)
-        if values is None or not symbols_of(asked) <= values.keys():
-            return None
-        truth = value_of(asked, values)
-        return Condition(text, lambda value: value - truth)
     if len(equations) == len(letters) == 1 and asked == ("sym", letters[0]):
-        one, other = equations[0]
-        return Condition(text, lambda value: _residual(one, other, letters[0], value))
-    return None
+        return Condition(text, lambda value: _residual(equations[0], letters[0], value))
+    values = determined(equations, letters)
+    if values is None or not symbols_of(asked) <= values.keys():
+        return None
+    truth = value_of(asked, values)
+    return Condition(text, lambda value: value - truth)
 
 
-def _residual(one: Node, other: Node, letter: str, value: Fraction) -> Fraction:
-    """The difference of an equation's sides where its letter has this value."""
-    return value_of(one, {letter: value}) - value_of(other, {letter: value})
+def _residual(equation: Node, letter: str, value: Fraction) -> Fraction:
+    """How far an equation is from 0 where its letter has this value; where it has no value, it does not fit."""
+    try:
+        return value_of(equation, {letter: value})
+    except ZeroDivisionError:
+        return Fraction(1)
 
 
 def _of_pair(question: str) -> Condition | None:

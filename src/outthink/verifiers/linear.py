@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import cast
 
@@ -40,19 +40,17 @@ def _combined(kind: str, one: Fraction, other: Fraction) -> Fraction:
     return one ** int(other)
 
 
-def form_of(node: Node) -> Form | None:
-    """The coefficients of a linear form, its constant under the empty name; None for another."""
+def form_of(node: Node, values: Mapping[str, Fraction]) -> Form | None:
+    """A tree as a linear form in the letters without a value; None where it is none. Raises `Unreadable`."""
     match node:
-        case ("num", number):
-            return {"": cast("Fraction", number)}
-        case ("sym", name):
+        case ("sym", name) if name not in values:
             return {cast("str", name): Fraction(1)}
         case ("neg", inner):
-            return _scaled(form_of(cast("Node", inner)), Fraction(-1))
+            return _scaled(form_of(cast("Node", inner), values), Fraction(-1))
         case ("add" | "mul" | "div" as kind, left, right):
-            return _joined(kind, form_of(cast("Node", left)), form_of(cast("Node", right)))
+            return _joined(kind, form_of(cast("Node", left), values), form_of(cast("Node", right), values))
         case _:
-            return None if symbols_of(node) else {"": value_of(node, {})}
+            return {"": value_of(node, values)} if symbols_of(node) <= values.keys() else None
 
 
 def _joined(kind: str, one: Form | None, other: Form | None) -> Form | None:
@@ -70,7 +68,7 @@ def _scaled(form: Form | None, factor: Fraction) -> Form | None:
     return None if form is None else {name: value * factor for name, value in form.items()}
 
 
-def solved(rows: list[Form], letters: list[str]) -> Form | None:
+def _solved(rows: list[Form], letters: list[str]) -> Form | None:
     """The letters that these equations (each form = 0) determine; None where they contradict one another."""
     table = [[row.get(name, Fraction(0)) for name in letters] + [-row.get("", Fraction(0))] for row in rows]
     pivots: list[int] = []
@@ -89,3 +87,19 @@ def solved(rows: list[Form], letters: list[str]) -> Form | None:
         return None
     alone = [(row, pivot) for row, pivot in zip(table, pivots, strict=False) if sum(map(bool, row[:-1])) == 1]
     return {letters[pivot]: row[-1] for row, pivot in alone}
+
+
+def determined(equations: Sequence[Node], letters: list[str]) -> Form | None:
+    """The letters that a system (each tree = 0) determines by linear steps alone, a solved letter put into the rest.
+
+    None where it contradicts itself, or a part of it stays that is not linear. Raises `Unreadable`.
+    """
+    values: Form = {}
+    while True:
+        forms = [form_of(equation, values) for equation in equations]
+        found = _solved([form for form in forms if form is not None], letters)
+        if found is None:
+            return None
+        if not found.keys() - values.keys():
+            return None if None in forms else values
+        values |= found

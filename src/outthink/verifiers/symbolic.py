@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from outthink.answers.grammar import Unreadable
 from outthink.core.candidate import Answer, Candidate, Score
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run
@@ -48,11 +49,11 @@ def _score(candidate: Candidate, limits: Sequence[Bound], equations: Condition |
     value = _rational(candidate.answer)
     if value is not None:
         wrong = [f"{_shown(candidate)} cannot be: {one.must}" for one in limits if not one.holds(value, candidate.text)]
-        if equations is not None and not wrong:
-            if _fits(equations, value, _shown(candidate)):
-                raw = 1.0
-            else:
-                wrong = [f"{_shown(candidate)} does not fit {equations.text}"]
+        fits = None if equations is None or wrong else _fits(equations, value, _shown(candidate))
+        if fits:
+            raw = 1.0
+        elif fits is False and equations is not None:
+            wrong = [f"{_shown(candidate)} does not fit {equations.text}"]
         if wrong:
             raw, said = 0.0, wrong + said
     return Score(verifier="symbolic", raw=raw, steps=steps, critique="; ".join(said) or None)
@@ -67,11 +68,14 @@ def _rational(answer: Answer | None) -> Fraction | None:
         return None
 
 
-def _fits(equations: Condition, value: Fraction, written: str) -> bool:
-    """Whether a value fits, or one that is written as this when it is rounded to these digits."""
-    if equations.fits(value):
-        return True
-    return "." in written and equations.near(value, Fraction(1, 10 ** len(written.rpartition(".")[2])))
+def _fits(equations: Condition, value: Fraction, written: str) -> bool | None:
+    """Whether a value fits, or one that is written as this when it is rounded to these digits; None: cannot tell."""
+    try:
+        if equations.fits(value):
+            return True
+        return "." in written and equations.near(value, Fraction(1, 10 ** len(written.rpartition(".")[2])))
+    except Unreadable:  # too large to be worked out
+        return None
 
 
 def _shown(candidate: Candidate) -> str:
