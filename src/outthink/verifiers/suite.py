@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import dedent
 
 from outthink.answers.python import parsed
 from outthink.core.errors import InputError
@@ -20,11 +21,14 @@ _LONGEST, _LINES = 20_000, 12
 """Characters of a question, and lines of one assertion in it, that are looked at."""
 _ASSERTS = re.compile(r"^[ \t>*`-]*(?=assert\b)", re.MULTILINE)
 _DOCTEST = re.compile(
-    r"^[ \t]*>>>[ \t]*(?P<call>[^\n]+)\n(?P<more>(?:[ \t]*\.\.\.[^\n]*\n)*)[ \t]*(?P<value>[^\n]+)$", re.M
+    r"^[ \t]*>>>[ \t]*(?P<call>[^\n]+)\n(?P<more>(?:[ \t]*\.\.\.[^\n]*\n)*)[ \t]*(?P<value>(?!>>>)[^\n]+)$", re.M
 )
 _SHOWN = re.compile(
-    r"(?P<call>\b[A-Za-z_]\w*\([^\n]*?\))[`\s]*(?:==?|[-=]>|→|➞|(?:should )?returns?|should be)[`\s]*(?P<value>[^\n]+)"
+    r"(?P<call>\b[A-Za-z_]\w*\([^\n]*?\))[`\s]*(?:[-=]>|==?|→|➞|(?:should )?returns?|should be)[`\s]*"
+    r"(?=(?P<value>[^\n]+))"
 )
+_ENDS = re.compile(r"[,.;]\s|\s(?:and|or|for|because|since|but|while|#)\b|`|\)|\s{2,}|\s#")
+"""Where a value may end in a line that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,11 @@ def suite_of(problem: Problem) -> Suite:
 
 def suite(text: str) -> Suite:
     """Statements, as a text holds them. A text that is not Python as a whole is read line by line."""
-    tree = parsed(text, "exec")
-    texts = [text] if isinstance(tree, ast.Module) else text.split("\n")
+    text = dedent(text)
+    texts = [text] if parsed(text, "exec") is not None else [line for line in text.split("\n") if line.strip()]
     tests, setup, unread = list[str](), list[str](), list[str]()
     for part in texts:
-        tree = parsed(part.strip(), "exec")
+        tree = parsed(part, "exec")
         if not isinstance(tree, ast.Module):
             unread.append(part.strip())
             continue
@@ -138,8 +142,10 @@ def _example(call: str, value: str) -> str | None:
     asked = literal_call(call)
     if asked is None:
         return None
-    for form in (value.strip(), value.strip(" `"), value.strip().rstrip(".,;`) "), re.split(r"`|\s{2,}|\s#", value)[0]):
-        tree = parsed(form.strip(), "eval")
+    whole = value.strip(" `\t").rstrip(".,; `")
+    ends = [len(whole), *(match.start() for match in reversed(list(_ENDS.finditer(whole))))]
+    for end in ends:  # the longest beginning that is a value
+        tree = parsed(whole[:end].strip(), "eval")
         if isinstance(tree, ast.Expression) and _is_literal(tree.body):
             sign = "is" if isinstance(ast.literal_eval(tree.body), (bool, type(None))) else "=="
             test = f"assert {ast.unparse(asked)} {sign} {ast.unparse(tree.body)}"
