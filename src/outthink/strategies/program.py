@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 import msgspec
@@ -149,7 +150,14 @@ def _printed(outcome: Outcome | None, problem: Problem) -> Answer | None:
     lines = [line.strip() for line in outcome.stdout.split("\n") if line.strip()]
     if not lines:
         return None
-    said = f"{float(lines[-1]):.12g}" if _LONG.fullmatch(lines[-1]) else lines[-1]
+    said = _tidy(lines[-1], problem.answer_kind == "expression") if _LONG.fullmatch(lines[-1]) else lines[-1]
     if problem.answer_kind == "auto":
         return extract(f"The answer is {said}", "auto")
     return canonical(said, problem.answer_kind, problem.choices)
+
+
+def _tidy(number: str, exact: bool) -> str:
+    """A floating-point number without the noise of its last digits; where it counts, the fraction it came from."""
+    value = float(number)
+    fraction = Fraction(value).limit_denominator(1000) if exact and abs(value) < 1e6 else Fraction(0)
+    return str(fraction) if fraction and abs(fraction - Fraction(value)) < Fraction(1, 10**12) else f"{value:.12g}"
