@@ -223,7 +223,10 @@ def _total(ledger: Ledger, log: EventLog) -> Usage:
 
 
 def default_strategy(problem: Problem) -> str:
-    """``self-consistency(n=8)`` where an answer can vote, ``direct`` for open text."""
+    """``self-consistency(n=8)`` where an answer can vote, programs until one passes where there are tests, else
+    ``direct``."""
+    if problem.tests:
+        return "best-of-n(n=8, verifier=tests, width=4, until_verified=true)"
     return "direct" if kind_of(problem) in ("text", "code", "tool_call") else "self-consistency(n=8)"
 
 

@@ -14,6 +14,9 @@ from outthink.core.problem import AnswerKind, Message, Problem, text_of
 SHOTS = 4
 """How many worked examples there are for each kind."""
 
+_SHOWN_TESTS = 4000
+"""Characters of tests that a prompt may show."""
+
 AS_THEY_CAME: tuple[AnswerKind, ...] = ("text", "json", "tool_call")
 """Kinds whose form the caller set, or that have none: asked for without an instruction."""
 
@@ -127,13 +130,21 @@ def zero_shot(problem: Problem) -> tuple[Message, ...]:
 
 
 def instructed(problem: Problem, instruction: str) -> Problem:
-    """The problem with an instruction after its last question, its choices listed."""
-    last = _appended(_with_choices(problem.messages[-1], problem), instruction)
+    """The problem with an instruction after its last question, its choices and tests listed."""
+    last = _appended(_complete(problem.messages[-1], problem), instruction)
     return msgspec.structs.replace(problem, messages=(*problem.messages[:-1], last))
 
 
+def _complete(message: Message, problem: Problem) -> Message:
+    """The question with its choices and its tests, where it does not hold them already."""
+    message = _with_choices(message, problem)
+    tests = (problem.tests or "").strip()
+    if not tests or len(tests) > _SHOWN_TESTS or tests in text_of(message):
+        return message
+    return _appended(message, f"It must pass these tests:\n{tests}")
+
+
 def _with_choices(message: Message, problem: Problem) -> Message:
-    """The choices listed under the question, where it does not hold them already."""
     if not problem.choices or all(choice in text_of(message) for choice in problem.choices):
         return message
     labelled = [
