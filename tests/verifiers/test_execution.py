@@ -158,6 +158,19 @@ async def test_programs_that_behave_alike_on_new_inputs_stand_together():
     assert [score.raw for score in found] == pytest.approx([0.5 + 0.5 / 3, 0.5 + 1 / 3, 0.5 + 1 / 3])
 
 
+async def test_behaviour_is_seen_with_the_imports_of_the_tests():
+    problem = Problem(messages=PROBLEM.messages, tests="import math\nassert f(4) == 2")
+    rooted, same = "def f(x): return math.sqrt(x)", "def f(x):\n    return math.sqrt(x) * 1.0"
+    found, _, _ = await scores(Execution(inputs=4), [rooted, same], problem)
+    assert [score.raw for score in found] == [1.0, 1.0]
+
+
+async def test_open_text_without_a_score_is_the_first_and_not_certain():
+    result, _ = await solve(Coder(RIGHT, ODD), "best-of-n(n=2, verifier=tests)", Problem.of(QUESTION))
+    assert RIGHT in result.text
+    assert result.confidence_source == "token_probability"
+
+
 async def test_new_inputs_come_from_written_tests_where_there_are_no_others():
     problem = Problem(messages=PROBLEM.messages, answer_kind="code")
     found, _, _ = await scores(Execution(inputs=4), [RIGHT, SAME, ODD], problem, Coder(RIGHT, tests=WRITTEN))
@@ -212,6 +225,7 @@ async def test_where_there_is_no_sandbox_the_answer_is_not_lost(monkeypatch):
     monkeypatch.setattr(room, "start", none)
     result, events = await solve(Coder(ODD, RIGHT, RIGHT), "best-of-n(n=3)")
     assert RIGHT in result.text  # by their number
+    assert result.confidence == pytest.approx(2 / 3)
     assert {c.scores.get("tests") for c in result.candidates} == {None}
     warned = [event.message for event in events if isinstance(event, Warned)]
     assert warned == ["the verifier Execution could not tell: this machine cannot hold untrusted code (no Landlock)"]

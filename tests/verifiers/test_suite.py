@@ -16,6 +16,29 @@ def test_given_tests_are_taken_apart_into_statements_with_their_imports_first():
     assert found.tests == ("s = Stack()", "s.push(1)", "assert s.pop() == 1", "assert math.isclose(f(2), 0.5)")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def test_one():\n    'It adds.'\n    x = 1\n    assert f(x) == 2\n\ndef test_two():\n    assert f(3) == 4\n",
+        "def check(candidate):\n    x = 1\n    assert candidate(x) == 2\n    assert candidate(3) == 4\n\ncheck(f)\n",
+    ],
+)
+def test_assertions_in_test_functions_are_taken_out_of_them(text):
+    assert suite(text).tests == ("x = 1", "assert f(x) == 2", "assert f(3) == 4")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def check(candidate):\n    assert candidate(1) == 2\n",
+        "class TestF(TestCase):\n    def test(self): assert f(1)",
+    ],
+)
+def test_functions_that_nobody_calls_are_named(text):
+    assert suite(text).tests == ()
+    assert len(suite(text).unread) == 1
+
+
 def test_tests_that_cannot_be_used_are_named_and_the_others_kept():
     found = suite(
         "assert f(1) == 2\nassert f(2 == \nassert 1 == 1\nfor i in range(3):\n    assert f(i)\nassert f(3) == 4"

@@ -71,15 +71,18 @@ class BestOfN:
         else:
             candidates.sort(key=lambda found: found.index)
             scores = await run.score(problem, candidates, self.verifier)
-        return self._best(problem, candidates, weights(scores), run, stop)
+        return self._best(problem, candidates, scores, run, stop)
 
     def _best(
-        self, problem: Problem, candidates: list[Candidate], worths: list[float], run: Run, stop: StopReason
+        self, problem: Problem, candidates: list[Candidate], scores: list[Score], run: Run, stop: StopReason
     ) -> Result:
-        if problem.answer_kind == "code" and self.aggregate == "sum":
+        worths = weights(scores)
+        silent = all(score.worth is None for score in scores)
+        if problem.answer_kind == "code" and self.aggregate == "sum" and not silent:
             return best_program(candidates, worths, run, stop)
         result = weighted(candidates, worths, run, stop) if self.aggregate == "sum" else None
-        return result or chosen(*_usable(candidates, worths), stop)
+        usable, worths = _usable(candidates, worths)
+        return result or (single(usable[0], run, stop) if silent else chosen(usable, worths, stop))
 
 
 def weights(scores: Sequence[Score]) -> list[float]:

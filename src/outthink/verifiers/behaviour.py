@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Sequence
 
 _DRIVER = """
-{setup}
 _space = {{"__name__": "program"}}
+exec({setup!r}, _space)
 exec(compile({program!r}, "program", "exec"), _space)
 for _call in {calls!r}:
     try:

@@ -16,6 +16,7 @@ from outthink.answers.python import parsed
 from outthink.core.errors import InputError
 from outthink.core.problem import Problem, text_of
 from outthink.sandbox.asserts import taken_apart
+from outthink.verifiers.unwrapped import unwrapped
 
 _LONGEST, _LINES = 20_000, 12
 """Characters of a question, and lines of one assertion in it, that are looked at."""
@@ -58,7 +59,7 @@ def suite(text: str) -> Suite:
         if not isinstance(tree, ast.Module):
             unread.append(part.strip())
             continue
-        for statement in tree.body:
+        for statement in unwrapped(tree.body):
             one = ast.unparse(statement)
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 setup.append(one)
