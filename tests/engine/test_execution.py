@@ -95,6 +95,17 @@ async def test_a_budget_of_calls_counts_programs_in_children_too():
     assert (found, len(events), result.usage.calls) == ("3\n", 2, 3)
 
 
+async def test_a_parents_budget_holds_in_its_children():
+    async def work(run):
+        async with run.child(Budget(calls=9)) as child:
+            await child.execute("print(1)")
+            with pytest.raises(BudgetExhausted, match="no call is left"):
+                await child.execute("print(2)")
+
+    with pytest.raises(BudgetExhausted):  # no call is left for the sample, too
+        await do(work, budget="calls=1")
+
+
 async def test_tokens_that_are_spent_do_not_keep_a_program_from_running():
     async def work(run):
         await run.sample(Problem.of("How many are 1 + 1?"))

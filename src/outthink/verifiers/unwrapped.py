@@ -1,5 +1,5 @@
-"""Assertions out of the functions they are written in: ``def test_…():`` as pytest has them, and ``def check(candidate):``
-with the ``check(f)`` that calls it."""
+"""Assertions out of the functions they are written in: ``def test_…():`` as pytest has them, and
+``def check(candidate):`` with the ``check(f)`` that calls it."""
 
 from __future__ import annotations
 
