@@ -1,6 +1,9 @@
 """How many candidates a second of processor time the verifiers that ask no model score.
 
     python benchmarks/verifiers.py [POOL.jsonl]
+    python benchmarks/verifiers.py --gold DATA.jsonl…
+
+With ``--gold``: how often `symbolic` finds fault with the right answers of data sets, which it never should.
 
 Eight candidates a question, as `best-of-n` has them. Without a pool, chains are made up: eight lines of arithmetic, one
 in ten of them wrong, under questions that state equations, counts and units.
@@ -16,10 +19,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from outthink.answers import extract
-from outthink.core.candidate import Candidate, summarise_logprobs
+import msgspec
+
+from outthink.answers import canonical, extract
+from outthink.bench.data import load
+from outthink.bench.rows import Row
+from outthink.core.candidate import Candidate, Score, summarise_logprobs
 from outthink.core.problem import Problem
 from outthink.core.protocols import Verifier
+from outthink.verifiers.bounds import bounds
 from outthink.verifiers.confidence import Confidence
 from outthink.verifiers.symbolic import Symbolic
 
@@ -75,7 +83,28 @@ async def rate(verifier: Verifier, asked: list[Asked]) -> float:
     return scored / (time.process_time() - began)
 
 
+async def faults(path: str) -> None:
+    """What `symbolic` says of right answers: faults (each printed), those that fit an equation, what it can check."""
+    said: list[tuple[Row, Score]] = []
+    for row in load(path).rows:
+        right = canonical(row.answer, row.kind, row.problem.choices)
+        found = msgspec.structs.replace(candidate(f"The answer is {row.answer}.", 0), answer=right)
+        said += [(row, score) for score in await Symbolic().score(row.problem, [found], None)]  # type: ignore[arg-type]
+    for row, score in said:
+        if score.raw == 0.0:
+            print(f"FAULT {row.id}: {score.critique}: {row.problem.question[-200:]}")
+    bounded = sum(bool(bounds(row.problem.question)) for row, _ in said)
+    faulty, fitting = (sum(score.raw == raw for _, score in said) for raw in (0.0, 1.0))
+    print(
+        f"{Path(path).name}: {len(said)} rows, {faulty} faults; {bounded} have a bound, {fitting} fit their equations"
+    )
+
+
 async def main() -> None:
+    if "--gold" in sys.argv:
+        for path in sys.argv[2:]:
+            await faults(path)
+        return
     asked = list(recorded(sys.argv[1]) if len(sys.argv) > 1 else made_up(random.Random(7)))
     length = sum(len(found.text) for _, candidates in asked for found in candidates)
     count = sum(len(candidates) for _, candidates in asked)

@@ -112,3 +112,12 @@ def test_new_inputs_are_near_the_known_ones_and_the_same_each_time():
 def test_where_there_is_nothing_to_change_there_are_no_new_inputs(call):
     assert varied([literal_call(call)], 3) == []
     assert varied([], 3) == []
+
+
+HOSTILE = ["f(" * 9000, "f()" * 6000, "assert (\n" * 2000, ">>> f(\n" * 3000, "((" * 9000, f"assert {'-' * 9000}f()"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_questions_and_tests_hold_nothing(text):
+    assert suite_of(Problem.of(text)).tests == ()
+    assert suite(text).tests == ()

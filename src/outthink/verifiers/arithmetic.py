@@ -24,7 +24,10 @@ _PIECE = rf"(?:{_NUMBER}|{_SIGN}|[()$€£]|\s|%)"
 _SIDE = rf"(?:{_PIECE})+"
 _TOKEN = re.compile(rf"\s*(?P<token>{_NUMBER}|\*\*|[-+*/^()%×÷−·])")
 _SAME = str.maketrans({"×": "*", "÷": "/", "−": "-", "·": "*", "[": "(", "]": ")"})
-_WORDS = re.compile(r"(?<=[\d)])\s*(?:[A-Za-z]+(?:\s+[A-Za-z]+){0,2})\s*(?=[-+*/×÷=)])")
+_WORDS = re.compile(r"(?<=[\d)])\s*(?:[A-Za-z]{2,}(?:\s+[A-Za-z]{2,}){0,2})\s*(?=[-+*/×÷=)])")
+"""Words of one letter are no words: ``11x + 6y = 0`` states nothing of 11 and 6."""
+_DOUBTFUL = re.compile(r"\s/\s*\d+/\d|(?<![\d.,])0\d")
+"""``28 / 1/5`` may divide by a fifth; ``0900 - 0130`` are times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,8 @@ def _equations(line: str) -> Iterator[tuple[str, str]]:
     """Neighbouring sides of a chain of equalities: the arithmetic next to each ``=``."""
     sides = line.split("=")
     for before, after in pairwise(sides):
-        left = re.search(rf"(?:(?<![\w.,])|^)(?:{_SIDE})$", before)
-        right = re.match(rf"\s*-?\s*[$€£]?\s*(?:{_NUMBER})(?!\s*(?:{_SIGN}|[\w(]))|{_SIDE}", after)
+        left = re.search(rf"(?:(?<![\w.,*/^+-])|^)(?:{_SIDE})$", before)
+        right = re.match(rf"\s*-?\s*[$€£]?\s*(?:{_NUMBER})\s*%?(?!\s*(?:{_SIGN}|[\w(]))|{_SIDE}", after)
         if left is not None and right is not None:
             yield left[0].strip(), right[0].strip()
 
@@ -75,12 +78,17 @@ def _equations(line: str) -> Iterator[tuple[str, str]]:
 def _statement(left: str, right: str) -> Statement | None:
     if not re.search(rf"\d\)?\s*%?\s*(?:{_SIGN})\s*[($€£\d.-]", left):
         return None  # a lone number on the left states nothing
+    if _DOUBTFUL.search(left) or _DOUBTFUL.search(right):
+        return None
     try:
         value, claimed = evaluate(left), evaluate(right)
     except (ValueError, ZeroDivisionError):
         return None
     text = f"{' '.join(left.split())} = {' '.join(right.split())}"
-    return Statement(text, " ".join(left.split()), _shown(value), _agrees(value, claimed, right))
+    holds = _agrees(value, claimed, right)
+    if not holds and "%" in left and "%" not in right:
+        holds = _agrees(100 * value, claimed, right)  # said in percent, as the left side is
+    return Statement(text, " ".join(left.split()), _shown(value), holds)
 
 
 def _agrees(value: Fraction, claimed: Fraction, written: str) -> bool:

@@ -25,8 +25,8 @@ _POSING_WORDS = (
     "number numbers unknown variable variables its this these does equal integer s which by know true it holds"
 )
 _POSING = frozenset(_POSING_WORDS.split())
-_PIECE = r"(?:\d+(?:\.\d+)?|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[-+*/^()]|\s)"
-_SIDE = re.compile(rf"{_PIECE}+")
+_PIECE = r"(?:[\d\s+\-*/^()]|\.(?=\d)|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))"
+"""One character of a formula: nothing in it repeats, so that no text takes exponential time."""
 _CHAIN = re.compile(rf"{_PIECE}+(?:={_PIECE}+)+")
 _DOUBTFUL = re.compile(r"\d\s*x\s*\d|(?<![A-Za-z])(?:[fghpqFGHPQ]\(|[A-Za-z]\(\s*[A-Za-z0-9]\s*\))|\bmod\b|\bbase\b")
 """What may be a sign of multiplication, or a function: nothing is read then."""

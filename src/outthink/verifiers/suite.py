@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from textwrap import dedent
 
 from outthink.answers.python import parsed
@@ -18,14 +19,14 @@ from outthink.core.problem import Problem, text_of
 from outthink.sandbox.asserts import taken_apart
 from outthink.verifiers.unwrapped import unwrapped
 
-_LONGEST, _LINES = 20_000, 12
-"""Characters of a question, and lines of one assertion in it, that are looked at."""
+_LONGEST, _LINES, _MOST = 20_000, 12, 100
+"""Characters of a question, lines of one assertion in it, and places where one may be, that are looked at."""
 _ASSERTS = re.compile(r"^[ \t>*`-]*(?=assert\b)", re.MULTILINE)
 _DOCTEST = re.compile(
     r"^[ \t]*>>>[ \t]*(?P<call>[^\n]+)\n(?P<more>(?:[ \t]*\.\.\.[^\n]*\n)*)[ \t]*(?P<value>(?!>>>)[^\n]+)$", re.M
 )
 _SHOWN = re.compile(
-    r"(?P<call>\b[A-Za-z_]\w*\([^\n]*?\))[`\s]*(?:[-=]>|==?|→|➞|(?:should )?returns?|should be)[`\s]*"
+    r"(?P<call>\b[A-Za-z_]\w*\([^\n]{0,300}?\))[`\s]*(?:[-=]>|==?|→|➞|(?:should )?returns?|should be)[`\s]*"
     r"(?=(?P<value>[^\n]+))"
 )
 _ENDS = re.compile(r"[,.;]\s|\s(?:and|or|for|because|since|but|while|#)\b|`|\)|\s{2,}|\s#")
@@ -116,7 +117,7 @@ def _is_literal(node: ast.expr) -> bool:
 
 def _asserted(text: str) -> Iterator[str]:
     """Assertions that stand in a text, each from the beginning of a line to where it is whole."""
-    for match in _ASSERTS.finditer(text):
+    for match in islice(_ASSERTS.finditer(text), _MOST):
         lines = text[match.end() :].split("\n", _LINES)[:_LINES]
         for end in range(1, len(lines) + 1):
             tree = parsed("\n".join(lines[:end]).rstrip("` \t"), "exec")
@@ -127,13 +128,13 @@ def _asserted(text: str) -> Iterator[str]:
 
 
 def _examples(text: str) -> Iterator[str]:
-    for match in _DOCTEST.finditer(text):
+    for match in islice(_DOCTEST.finditer(text), _MOST):
         more = re.sub(r"^[ \t]*\.\.\.", "", match["more"], flags=re.MULTILINE)
         if one := _example(f"{match['call']}\n{more}", match["value"]):
             yield one
     for line in text.split("\n"):
         if ">>>" not in line and not line.lstrip(" \t>*`-").startswith("assert"):
-            for match in _SHOWN.finditer(line):
+            for match in islice(_SHOWN.finditer(line), _MOST):
                 if one := _example(match["call"], match["value"]):
                     yield one
 
