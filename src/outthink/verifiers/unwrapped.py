@@ -35,9 +35,7 @@ def _defines(statements: Sequence[ast.stmt], name: str) -> bool:
 def _body(function: ast.FunctionDef, tested: dict[str, str]) -> list[ast.stmt]:
     """What a test function does, its parameter replaced by what is tested; another function as it is."""
     parameters = [part.arg for part in function.args.args]
-    body = [
-        part for part in function.body if not isinstance(part, ast.Expr) or not isinstance(part.value, ast.Constant)
-    ]
+    body = [part for part in function.body if not _is_docstring(part)]
     if not parameters and function.name.startswith("test"):
         return body
     if len(parameters) == 1 and function.name in tested:
