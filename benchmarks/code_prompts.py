@@ -14,8 +14,8 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+from outthink.answers import program_in
 from outthink.bench.data import load
-from outthink.bench.graders import program_in
 from outthink.bench.rows import Row
 from outthink.core.problem import Message
 from outthink.core.wire import Ask
@@ -63,7 +63,7 @@ async def main(data: str, out: Path, first: int, count: int, samples: int) -> No
                     reply = await model.complete(ask)
                     right = 0
                     for choice in reply.choices:
-                        right += (await sandbox.check(program_in(choice.text), row.tests)).passed
+                        right += (await sandbox.check(program_in(choice.text) or choice.text, row.tests)).passed
                     tokens = [choice.tokens or 0 for choice in reply.choices]
                     done.append({"id": row.id, "prompt": name, "right": right, "tokens": tokens})
                     with out.open("a") as file:

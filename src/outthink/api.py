@@ -18,6 +18,7 @@ from outthink.answers import kind_of
 from outthink.core.candidate import Result
 from outthink.core.errors import InputError, OutthinkError
 from outthink.core.events import RunEnded, RunStarted
+from outthink.core.execution import Limits as ProgramLimits
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
@@ -29,6 +30,7 @@ from outthink.engine.pace import Pace
 from outthink.engine.run import EngineRun
 from outthink.models.config import load_config, price_remedy
 from outthink.models.paths import cache_file
+from outthink.sandbox import LazySandbox
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 _LARGEST_SEED = 2**53 - 1
@@ -41,7 +43,9 @@ class Engine:
     configuration file, else built in. ``model``: the default, by its text, by an alias of the configuration, or as an
     object of your own. ``concurrency``: calls in flight at one server (an embedded engine has its own slots).
     ``timeout``: seconds to wait for the first byte of a reply. ``cache``: use samples that were bought before
-    (``OUTTHINK_CACHE=off`` turns it off everywhere).
+    (``OUTTHINK_CACHE=off`` turns it off everywhere). Code that a model wrote runs in one sandbox, opened when it is
+    first needed: ``program_limits`` is what each program may use there; ``unsafe_exec`` lets programs run with nothing
+    but these limits where this machine has no fences for them.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class Engine:
         concurrency: int = 64,
         timeout: float | None = None,
         cache: bool = True,
+        unsafe_exec: bool = False,
+        program_limits: ProgramLimits | None = None,
     ) -> None:
         if concurrency < 1:
             raise InputError(f"concurrency takes a whole number above 0, not {concurrency}")
@@ -58,6 +64,7 @@ class Engine:
             raise InputError(f"the timeout takes seconds above 0, not {timeout:g}")
         self._concurrency, self._timeout = concurrency, timeout
         self._cache = SampleCache(cache_file()) if cache and not switched_off() else None
+        self._sandbox = LazySandbox(program_limits, unsafe=unsafe_exec)
         self._lines: dict[str, Line] = {}
         self._rewards: dict[str, RewardLine] = {}
         self.config = load_config()
@@ -80,6 +87,7 @@ class Engine:
         with anyio.CancelScope(shield=True):
             for line in lines:
                 await line.model.aclose()
+            await self._sandbox.aclose()
         if self._cache is not None:
             self._cache.close()
 
@@ -154,7 +162,7 @@ class Engine:
             self.check_price(limits, line.model, text)
             return line
 
-        services = Services(self._cache, plugins.find_verifier, open_line, self.reward)
+        services = Services(self._cache, plugins.find_verifier, open_line, self.reward, self._sandbox)
         context = RunContext(await open_line(model), log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:
@@ -234,7 +242,10 @@ def _total(ledger: Ledger, log: EventLog) -> Usage:
 
 
 def default_strategy(problem: Problem) -> str:
-    """``self-consistency(n=8)`` where an answer can vote, ``direct`` for open text."""
+    """``self-consistency(n=8)`` where an answer can vote, programs until one passes where there are tests, else
+    ``direct``."""
+    if problem.tests:
+        return "best-of-n(n=8, verifier=tests, width=4, until_verified=true)"
     return "direct" if kind_of(problem) in ("text", "code", "tool_call") else "self-consistency(n=8)"
 
 

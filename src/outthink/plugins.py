@@ -68,7 +68,8 @@ def verifier(text: str) -> Verifier:
 
 def find_verifier(name: str | None, problem: Problem) -> Verifier:
     """A verifier by its name; None: the best there is for a problem without more than the problem itself."""
-    return verifier(name or ("agreement" if kind_of(problem) == "text" else "confidence"))
+    best = "tests" if problem.tests else "agreement" if kind_of(problem) == "text" else "confidence"
+    return verifier(name or best)
 
 
 @lru_cache(256)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outthink.answers import program_in
 from outthink.bench.arithmetic import reaches
 from outthink.bench.data import row_of
-from outthink.bench.graders import grade, program_in, span_f1
+from outthink.bench.graders import grade, span_f1
 from outthink.core.candidate import Answer
 from outthink.core.errors import InputError
 

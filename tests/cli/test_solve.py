@@ -9,6 +9,7 @@ import pytest
 from outthink.engine import call
 from outthink.models.fake_server import FakeServer, Faults
 from outthink.models.script import Script
+from outthink.sandbox import capabilities
 
 QUESTION = "How many days are there in 7 weeks?"
 SCRIPT = Script(accuracy=0.8, answers={"7 weeks": "49"}, words=16)
@@ -70,6 +71,20 @@ def test_a_question_may_come_from_standard_input_and_context_goes_before_it(serv
     assert server.bodies[0]["messages"][0]["content"] == f"Passage one.\n\nZweite Passage: naïve.\n\n{QUESTION}"
 
 
+@pytest.mark.skipif(not any(c.offered for c in capabilities()[1:]), reason="no fences on this machine")
+def test_a_program_is_sampled_until_one_passes_the_tests_in_a_file(outthink, serving, tmp_path):
+    (tmp_path / "tests.py").write_text("assert f(1) == 2\nassert f(2) == 3\n")
+    wrong, right = (f"```python\ndef f(x): return x {end}\n```" for end in ("- 1", "+ 1"))
+    with serving(FakeServer(Script(replies=[wrong, wrong, wrong, wrong, wrong, right]))) as server:
+        arguments = ["solve", "Add one.", "-m", f"m@{server.base_url}", "--tests", str(tmp_path / "tests.py")]
+        status, out, err = outthink(*arguments, "--unsafe-exec")
+    assert (status, out) == (0, "def f(x): return x + 1\n")
+    assert "in 5 calls" in err  # two waves, and three different programs in them
+    assert err.endswith(" · verified\n")
+    asked = server.bodies[0]["messages"][-1]["content"]
+    assert "It must pass these tests:\nassert f(1) == 2\nassert f(2) == 3\n" in asked
+
+
 def test_one_seed_gives_one_result(outthink):
     runs = [json.loads(outthink("solve", QUESTION, "--model", "fake", "--seed", "7", "--json").out) for _ in range(2)]
     assert runs[0]["candidates"] == runs[1]["candidates"]
@@ -105,6 +120,7 @@ BAD_INPUT = {
     "price not known": (["2+2?", "-m", "fake", "-b", "usd=1"], "a usd budget needs the price of fake"),
     "unknown kind": (["2+2?", "-m", "fake", "--answer", "poem"], "--answer 'poem' does not exist; use auto, number"),
     "context not here": (["2+2?", "-m", "fake", "--context", "/no/file"], "--context /no/file: cannot be read"),
+    "tests not here": (["2+2?", "-m", "fake", "--tests", "/no/file"], "--tests /no/file: cannot be read"),
     "context that is a folder": (["2+2?", "-m", "fake", "--context", "/"], "--context /: cannot be read"),
     "trace in no folder": (["2+2?", "-m", "fake", "--trace", "/no/t"], "the trace '/no/t' cannot be written (No such"),
     "trace on a full disk": (["2+2?", "-m", "fake", "--trace", "/dev/full"], "cannot be written (No space left"),

@@ -124,7 +124,7 @@ def test_a_warm_parent_that_was_killed_is_started_again():
 def test_a_machine_without_fences_refuses_unless_told_otherwise(monkeypatch):
     real = warm._started
     monkeypatch.setattr(warm, "_started", lambda level: real(level) if level == "none" else (None, "no Landlock"))
-    with pytest.raises(InputError, match=r"cannot hold untrusted code .no Landlock.: use Linux .* unsafe=True"):
+    with pytest.raises(InputError, match=r"cannot hold untrusted code .no Landlock.: use Linux .*unsafe=True"):
         run("print(1)")
 
     async def inner():

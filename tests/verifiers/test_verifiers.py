@@ -12,7 +12,8 @@ from outthink.core.events import Scored, Warned
 from outthink.core.problem import SamplingParams
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
-from outthink.strategies.best_of_n import BestOfN, weighted, weights
+from outthink.strategies.best_of_n import BestOfN
+from outthink.strategies.selection import weighted, weights
 from outthink.verifiers.confidence import Confidence
 from outthink.verifiers.symbolic import Symbolic
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from outthink.answers.expression import expression, without_unit
 from outthink.answers.fences import fenced
 from outthink.answers.numbers import number_word, numbers_in, only_numbers
-from outthink.answers.python import code_answer, literal_answer
+from outthink.answers.programs import code_answer
+from outthink.answers.python import literal_answer
 from outthink.answers.structured import calls_answer, json_answer
 from outthink.core.candidate import Answer
 from outthink.core.problem import AnswerKind

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from outthink.answers.canonical import LONGEST as LONGEST_ANSWER
 from outthink.answers.canonical import bare, canonical
 from outthink.answers.numbers import numbers_in
-from outthink.answers.python import find_code, find_literal
+from outthink.answers.programs import find_code
+from outthink.answers.python import find_literal
 from outthink.answers.structured import find_json, tool_calls
 from outthink.core.candidate import Answer
 from outthink.core.problem import AnswerKind, Message

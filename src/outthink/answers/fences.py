@@ -7,11 +7,23 @@ import re
 _FENCE = re.compile(
     r"^[ \t]*(?:```|~~~)[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ \t]*(?:```|~~~)[ \t]*$", re.DOTALL | re.MULTILINE
 )
+_OPENED = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*([\w+-]*)[^\n]*\n(.*)\Z", re.DOTALL | re.MULTILINE)
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
     """The closed blocks of a text, each its language and what is in it."""
     return _FENCE.findall(text)
+
+
+def begun(text: str) -> tuple[str, str] | None:
+    """The block at the end of a text that no line of its own closes: its language and what is in it."""
+    if "```" not in text and "~~~" not in text:
+        return None
+    end = 0
+    for match in _FENCE.finditer(text):
+        end = match.end()
+    opened = _OPENED.search(text, end)
+    return None if opened is None else (opened[1], opened[2].partition("```")[0])
 
 
 def fenced(text: str) -> str | None:

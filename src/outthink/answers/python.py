@@ -1,8 +1,4 @@
-"""Python literals and source code as answers.
-
-Literals are equal as Python's ``==`` has it, except that ``True`` is not ``1``. Code is only told apart from other
-code (comments and layout aside): what it is worth, running it tells, not a vote.
-"""
+"""Python literals as answers: equal as Python's ``==`` has it, except that ``True`` is not ``1``."""
 
 from __future__ import annotations
 
@@ -28,7 +24,7 @@ _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 def literal_answer(text: str) -> Answer | None:
     """A Python literal as an answer; of a test (``assert f(1) == 2``, ``f(1) == 2``) its right-hand side."""
     text = text.strip()
-    tree = _parsed(text.removeprefix("assert ").strip(), "eval")
+    tree = parsed(text.removeprefix("assert ").strip(), "eval")
     if not isinstance(tree, ast.Expression):
         return None
     node = tree.body
@@ -123,42 +119,21 @@ def _float_key(value: float) -> str:
     return _literal_key(int(exact)) if exact.denominator == 1 else repr(value)
 
 
-def code_answer(text: str) -> Answer | None:
-    """Source as an answer: Python without comments and layout, other languages without trailing space."""
-    source = "\n".join(line.rstrip() for line in text.strip("\n").split("\n")).rstrip()
-    if not source.strip():
-        return None
-    tree = _parsed(source, "exec")
-    try:
-        key = source if tree is None else ast.unparse(tree)
-    except RecursionError:
-        key = source
-    return Answer(source, "code", key or source)
-
-
-def find_code(text: str, closed: bool) -> Answer | None:
-    """The code a text gives: its last fenced block, else all of it where that is a Python program."""
-    text = text[-LONGEST:]
-    block = fenced(text)
-    if block is not None:
-        return code_answer(block)
-    tree = None if closed else _parsed(text.strip(), "exec")
-    defines = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
-    if isinstance(tree, ast.Module) and any(isinstance(node, defines) for node in tree.body):
-        return code_answer(text)
-    return None
-
-
-def _parsed(text: str, mode: str) -> ast.AST | None:
+def parsed(text: str, mode: str) -> ast.AST | None:
     """A syntax tree, None for what is not Python or nests too deeply to be parsed safely."""
-    if len(text) > LONGEST or _depth(text) > DEPTH:
-        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes and comparisons in text that is not ours
-            return ast.parse(text, mode=mode)
+        return parse(text, mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def parse(text: str, mode: str = "exec") -> ast.AST:
+    """A syntax tree. Raises `SyntaxError`; `ValueError`, `RecursionError` or `MemoryError` for what is too much."""
+    if len(text) > LONGEST or _depth(text) > DEPTH:
+        raise ValueError("it is too long, or nests too deeply")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes and comparisons in text that is not ours
+        return ast.parse(text, mode=mode)
 
 
 def _depth(text: str) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from outthink.answers import canonical, extract
+from outthink.answers import canonical, extract, program_in
 from outthink.answers.extract import stated
 from outthink.bench import gym
 from outthink.bench.arithmetic import reaches
@@ -44,7 +44,7 @@ def grade(row: Row, said: str | Answer | None, run_tests: RunTests | None = None
     if row.grader == "tests":
         if run_tests is None:
             raise InputError(f"row {row.id} is graded by running code; give a sandbox to run it in")
-        return float(run_tests(program_in(said), row.tests))
+        return float(run_tests(_program(said), row.tests))
     if row.grader.startswith(GYM):
         return gym.score(row, _words(row, said))
     return float(_GRADERS[row.grader](row, said))
@@ -60,12 +60,10 @@ def same(found: Answer | None, gold: Answer | None) -> bool:
     return found is not None and gold is not None and found.key == gold.key
 
 
-def program_in(said: str | Answer) -> str:
-    """The program in a text: the last fenced block that defines something, else the last block, else all of it."""
+def _program(said: str | Answer) -> str:
     text = said.text if isinstance(said, Answer) else said
-    blocks = [str(block) for block in _FENCE.findall(text)]
-    defining = [block for block in blocks if re.search(r"^(?:def|class|async def) ", block, re.MULTILINE)]
-    return next(reversed(defining or blocks), text)
+    found = program_in(text)
+    return text if found is None else found
 
 
 def _by_key(row: Row, said: str | Answer) -> bool:

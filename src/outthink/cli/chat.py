@@ -59,11 +59,12 @@ def chat(
     timeout: float | None = options.TIMEOUT,
     concurrency: int = options.CONCURRENCY,
     no_cache: bool = options.NO_CACHE,
+    unsafe_exec: bool = options.UNSAFE_EXEC,
     debug: bool = options.DEBUG,
 ) -> None:
     """Talk in the terminal; the budget is each answer's own."""
     del debug  # read at the edge
-    engine = Engine(model, concurrency=concurrency, timeout=timeout, cache=not no_cache)
+    engine = Engine(model, concurrency=concurrency, timeout=timeout, cache=not no_cache, unsafe_exec=unsafe_exec)
     signal.signal(signal.SIGTERM, _leave)  # which would else pass for Ctrl-C
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(engine):
         talk = Chat(engine, portal, seed)

@@ -16,6 +16,7 @@ from outthink.core.events import (
     CallSettled,
     CallStarted,
     Event,
+    Executed,
     RunStarted,
     Sampled,
     Scored,
@@ -71,6 +72,8 @@ class View:
             case CallSettled():
                 self.charged, self.held = event.charged, event.held
                 self.flying = {call: n for call, n in self.flying.items() if call != event.call}
+            case Executed():
+                self.charged, self.held = event.charged, event.held
             case Voted():
                 self.votes, self.seen, self.n = event.votes, event.seen, event.n
             case Scored():

@@ -40,6 +40,7 @@ def map_(
     seed: int | None = options.SEED,
     timeout: float | None = options.TIMEOUT,
     no_cache: bool = options.NO_CACHE,
+    unsafe_exec: bool = options.UNSAFE_EXEC,
     debug: bool = options.DEBUG,
 ) -> None:
     """Answer a file of questions."""
@@ -65,7 +66,9 @@ def map_(
 
     async def job(report: Report) -> Progress:
         calls = max(ROWS, concurrency or 0)
-        async with Engine(model, concurrency=calls, timeout=timeout, cache=not no_cache) as engine:
+        async with Engine(
+            model, concurrency=calls, timeout=timeout, cache=not no_cache, unsafe_exec=unsafe_exec
+        ) as engine:
             return await map_file(engine, source, target, plan, report)
 
     ended = anyio.run(run_job, "row", job)

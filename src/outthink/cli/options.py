@@ -31,4 +31,7 @@ SEED: Any = typer.Option(None, "--seed", help="Sample i uses seed + i; 0 unless 
 TIMEOUT: Any = typer.Option(None, "--timeout", help="Seconds to wait for the first byte of a reply.")
 CONCURRENCY: Any = typer.Option(64, "--concurrency", help="Calls in flight at one server.")
 NO_CACHE: Any = typer.Option(False, "--no-cache", help="Buy every sample anew.")
+UNSAFE_EXEC: Any = typer.Option(
+    False, "--unsafe-exec", help="Where this machine has no fences for code a model wrote, run it without."
+)
 DEBUG: Any = typer.Option(False, "--debug", help="Show where an error comes from.")

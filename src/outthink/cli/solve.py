@@ -38,31 +38,34 @@ def solve(
     budget: str | None = options.BUDGET,
     answer: str = options.ANSWER,
     context: list[Path] = typer.Option([], "--context", help="A text file to put before the question; repeatable."),
+    tests: Path | None = typer.Option(None, "--tests", help="Assert statements that a program must pass, in a file."),
     seed: int | None = options.SEED,
     trace: Path | None = typer.Option(None, "--trace", help="Write every event to this file, as JSON lines."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     timeout: float | None = options.TIMEOUT,
     concurrency: int = options.CONCURRENCY,
     no_cache: bool = options.NO_CACHE,
+    unsafe_exec: bool = options.UNSAFE_EXEC,
     debug: bool = options.DEBUG,
 ) -> None:
     """Answer a question."""
     del debug  # read at the edge
-    problem = _problem(question, answer, context)
-    engine = Engine(model, concurrency=concurrency, timeout=timeout, cache=not no_cache)
+    problem = _problem(question, answer, context, tests)
+    engine = Engine(model, concurrency=concurrency, timeout=timeout, cache=not no_cache, unsafe_exec=unsafe_exec)
     ask = partial(_ask, problem, engine, strategy, budget, seed, trace, as_json)
     raise typer.Exit(anyio.run(ask))
 
 
-def _problem(question: str, answer: str, context: list[Path]) -> Problem:
+def _problem(question: str, answer: str, context: list[Path], tests: Path | None) -> Problem:
     if answer not in get_args(AnswerKind):
         raise BadSpec(f"--answer {answer!r} does not exist; use {', '.join(get_args(AnswerKind))}")
     text = _standard_input() if question == "-" else question
     if not text.strip():
         raise BadProblem("the question is empty; give the text of a question")
-    passages = [_read(path) for path in context]
-    content = "\n\n".join([*passages, text.strip()])
-    return Problem.of(Problem(messages=({"role": "user", "content": content},), answer_kind=cast("AnswerKind", answer)))
+    passages = [_read(path, "--context") for path in context]
+    messages = ({"role": "user", "content": "\n\n".join([*passages, text.strip()])},)
+    given = None if tests is None else _read(tests, "--tests")
+    return Problem.of(Problem(messages=messages, answer_kind=cast("AnswerKind", answer), tests=given))
 
 
 def _standard_input() -> str:
@@ -72,11 +75,11 @@ def _standard_input() -> str:
         raise BadProblem(f"standard input is not UTF-8 text ({error.reason} at byte {error.start}); mend it") from error
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, option: str) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--context {path}: cannot be read as text ({error}); name a UTF-8 text file") from error
+        raise InputError(f"{option} {path}: cannot be read as text ({error}); name a UTF-8 text file") from error
 
 
 async def _ask(

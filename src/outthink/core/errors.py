@@ -8,6 +8,7 @@
     │   ├── Unsupported           a parameter that this technique or server cannot honour
     │   ├── ContextOverflow       the prompt is longer than the model's context
     │   ├── BudgetTooSmall        not one call fits; ``smallest`` would
+    │   ├── SandboxError          this machine cannot hold untrusted code, or no longer does
     │   └── ModelFileError        missing, truncated, damaged or not a model
     │       └── DownloadError     no source gave the file
     ├── BudgetExhausted           the budget ended before there was anything to return
@@ -71,6 +72,10 @@ class BudgetTooSmall(InputError):
     def __init__(self, message: str, smallest: float = 0) -> None:
         super().__init__(message)
         self.smallest = smallest
+
+
+class SandboxError(InputError):
+    """This machine cannot hold untrusted code, or its sandbox has failed."""
 
 
 class ModelFileError(InputError):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from outthink.core.candidate import Candidate, StopReason
+from outthink.core.execution import Level
 from outthink.core.problem import Message
 from outthink.core.usage import Budget, Cost, Role, Usage
 
@@ -120,6 +121,21 @@ class Scored(EventBase):
     scores: dict[int, float | None]
 
 
+class Executed(EventBase):
+    """A program was run: whether it passed its tests (without any: ended well), and the books after it.
+
+    ``level``: what held it, None where it was cut off. ``reason``: the first failure in one line.
+    """
+
+    role: Role
+    passed: bool
+    level: Level | None
+    seconds: float
+    reason: str
+    charged: Cost
+    held: Cost
+
+
 class Warned(EventBase):
     """Something is done differently than asked, said once."""
 
@@ -164,6 +180,7 @@ Event = (
     | GivenUp
     | Voted
     | Scored
+    | Executed
     | Warned
     | Overdraft
     | LimitReached

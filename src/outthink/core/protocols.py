@@ -25,6 +25,7 @@ from typing import Literal, Protocol
 
 from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.events import Event
+from outthink.core.execution import Outcome, Verdict
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.usage import Budget
 from outthink.core.wire import Ask, Delta, Feature, Price, RateAsk, RateCall, Rating, Reply
@@ -187,6 +188,19 @@ class Run(Protocol):
         Raises `ServerError` or `BudgetExhausted` when it says nothing of any, `InputError` when it cannot be asked; a
         budget that has no room for it is not at its end by that.
         """
+        ...
+
+    async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
+        """Hold a program against tests (assert statements) that it cannot reach, in the engine's sandbox.
+
+        ``setup`` is trusted and runs first on both sides. One call of this run's role, without tokens. Raises
+        `SandboxError` where this machine cannot hold untrusted code, `InputError` for tests that cannot be taken
+        apart, `BudgetExhausted` at the deadline or when no call fits.
+        """
+        ...
+
+    async def execute(self, code: str, stdin: str = "") -> Outcome:
+        """Run a program in the engine's sandbox: what it printed, and how it ended. Counted, and raises, as `check`."""
         ...
 
     def child(self, budget: Budget = ..., *, model: str | None = None) -> AbstractAsyncContextManager[Run]:

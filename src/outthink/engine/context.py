@@ -19,6 +19,7 @@ from outthink.engine.ledger import Ledger
 from outthink.engine.limiter import Limiter
 from outthink.engine.log import EventLog
 from outthink.engine.pace import Pace, Turn
+from outthink.sandbox import LazySandbox
 
 
 class Line:
@@ -64,12 +65,14 @@ class RewardLine:
 @dataclass(frozen=True, slots=True)
 class Services:
     """What runs are given besides their model. ``find_verifier``: a verifier by its name, None for the best there is
-    for a problem. ``open_line`` and ``reward``: another model and a reward model, by their text."""
+    for a problem. ``open_line`` and ``reward``: another model and a reward model, by their text. ``sandbox``: where
+    they run code."""
 
     cache: SampleCache | None = None
     find_verifier: Callable[[str | None, Problem], Verifier] | None = None
     open_line: Callable[[str], Awaitable[Line]] | None = None
     reward: Callable[[str], Awaitable[RewardLine]] | None = None
+    sandbox: LazySandbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class RunContext:
     ) -> None:
         self.default, self.log, self.seed, self.live = first.model.name, log, seed, live
         self._lines, self._open_line = {first.model.name: first}, services.open_line
-        self.cache, self.find_verifier, self.reward = services.cache, services.find_verifier, services.reward
+        self.cache, self.sandbox = services.cache, services.sandbox
+        self.find_verifier, self.reward = services.find_verifier, services.reward
         self.candidates: list[Candidate] = []
         self.verdicts: list[Candidate] = []
         self.calls = 0

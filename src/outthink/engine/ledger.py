@@ -124,6 +124,19 @@ class Ledger:
         self._move(hold.worst)
         return hold
 
+    def hold_call(self) -> Hold | None:
+        """Hold one call that takes no tokens (a program to be run); None when ``calls`` has no room for it."""
+        if not self._calls_left():
+            return None
+        hold = Hold(Cost(calls=1), 0, 0, None)
+        self._move(hold.worst)
+        return hold
+
+    def _calls_left(self) -> bool:
+        most = self.budget.calls
+        mine = most is None or self.charged.calls + self.held.calls < most
+        return mine and (self._parent is None or self._parent._calls_left())
+
     def could_fit(self, want: Want) -> bool:
         """Whether something would fit if every call in flight cost nothing."""
         return fit(want, self._room_at_rest(want)) is not None

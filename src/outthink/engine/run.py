@@ -13,12 +13,14 @@ import msgspec
 from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
 from outthink.core.events import Event, Warned
+from outthink.core.execution import Outcome, Verdict
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
 from outthink.core.wire import Ask, RateAsk
 from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
+from outthink.engine.execution import executed
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
 from outthink.engine.rating import Rater, Values
@@ -131,6 +133,19 @@ class EngineRun:
         if self._limits.ledger.needs_price and line.model.price is None:
             raise InputError(f"a usd budget needs the price of {line.model.name}; give it an alias with one")
         return await Rater(self._context, self._limits, line, self._role).rate(ask)
+
+    async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
+        return await executed(
+            self._context, self._limits, self._running, lambda sandbox: sandbox.check(code, tests, setup)
+        )
+
+    async def execute(self, code: str, stdin: str = "") -> Outcome:
+        return await executed(self._context, self._limits, self._running, lambda sandbox: sandbox.run(code, stdin))
+
+    @property
+    def _running(self) -> Role:
+        """The role that programs are counted under: a strategy's are tool calls."""
+        return "tool" if self._role == "policy" else self._role
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
         line, ask = await self._line(model), Ask(messages=tuple(messages))

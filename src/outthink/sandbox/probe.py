@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from outthink.core.errors import InputError
+from outthink.core.execution import Level
 from outthink.core.finding import Finding
-from outthink.sandbox.outcome import Level
 from outthink.sandbox.warm import start
 
 _FENCES: tuple[Level, ...] = ("landlock", "namespaces")

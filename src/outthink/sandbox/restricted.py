@@ -17,8 +17,8 @@ from typing import Any
 from anyio import to_thread
 
 from outthink.core.errors import InputError
+from outthink.core.execution import Limits
 from outthink.sandbox.asserts import Call
-from outthink.sandbox.outcome import Limits
 
 _LONGEST, _VALUE = 100_000, 20_000
 """Characters of a program that is tried here, and of one value."""

@@ -11,9 +11,9 @@ import anyio
 import msgspec
 from anyio import to_thread
 
-from outthink.core.errors import InputError
+from outthink.core.errors import InputError, SandboxError
+from outthink.core.execution import Ended, Failure, Level, Limits, Outcome, Tested, Verdict
 from outthink.sandbox.asserts import Call, Test, taken_apart
-from outthink.sandbox.outcome import Ended, Failure, Level, Limits, Outcome, Tested, Verdict
 from outthink.sandbox.restricted import Restricted
 from outthink.sandbox.warm import Channel, Lost, Ran, Talk, Warm, run_in, start
 
@@ -189,9 +189,9 @@ class Sandbox:
                     continue
                 refused = ran.report.message if ran.report.cause == "refused" else _refusal(ran.lines)
                 if refused:
-                    raise InputError(f"the sandbox could not be closed around a program: {refused}")
+                    raise SandboxError(f"the sandbox could not be closed around a program: {refused}")
                 return ran
-        raise InputError("the sandbox's process was lost twice: is this machine out of memory?")
+        raise SandboxError("the sandbox's process was lost twice: is this machine out of memory?")
 
     async def _started(self, lost: Warm | None) -> Warm:
         """The warm parent, started anew where it is ``lost``."""

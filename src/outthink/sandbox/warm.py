@@ -16,8 +16,8 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from outthink.core.errors import InputError
-from outthink.sandbox.outcome import Level, Limits
+from outthink.core.errors import SandboxError
+from outthink.core.execution import Level, Limits
 
 _START, _GRACE = 60.0, 10.0
 """Seconds for the warm parent to come up, and beyond a program's limit before the parent itself counts as lost."""
@@ -89,7 +89,7 @@ class Warm:
 def start(levels: Sequence[Level]) -> Warm:
     """A warm parent at the first of these levels that this machine offers (0.1 s each; blocks).
 
-    Raises `InputError` where it offers none, with why.
+    Raises `SandboxError` where it offers none, with why.
     """
     why = "it has no fork"
     if hasattr(os, "fork") and hasattr(socket, "recv_fds"):
@@ -97,9 +97,10 @@ def start(levels: Sequence[Level]) -> Warm:
             warm, why = _started(level)
             if warm is not None:
                 return warm
-    raise InputError(
+    raise SandboxError(
         f"this machine cannot hold untrusted code ({why}): "
-        "use Linux 5.13 or later with Landlock, or accept the risk with unsafe=True"
+        "use Linux 5.13 or later with Landlock, or accept the risk with --unsafe-exec "
+        "(in code: Engine(unsafe_exec=True), Sandbox(unsafe=True))"
     )
 
 

@@ -41,12 +41,12 @@ async def prompted(problem: Problem, run: Run, shots: int | None = None) -> Prob
     hurried = (left := run.time_left()) is not None and left < SHORT_DEADLINE
     wanted = shots if shots is not None else 2 if hurried else SHOTS
     with_examples = few_shot(problem, wanted)
-    if wanted and (shots is not None or await _affords(with_examples, run)):
+    if wanted and (shots is not None or await affords(with_examples, run)):
         return msgspec.structs.replace(problem, messages=with_examples)
     return msgspec.structs.replace(problem, messages=zero_shot(problem))
 
 
-async def _affords(messages: Sequence[Message], run: Run) -> bool:
+async def affords(messages: Sequence[Message], run: Run) -> bool:
     """Whether a prompt takes at most a quarter of the tokens left."""
     left = run.tokens_left()
     return left == math.inf or 4 * await run.prompt_tokens(messages) <= left

@@ -5,12 +5,17 @@ What was compared, and with what result, is in benchmarks/prompts.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from outthink.core.problem import AnswerKind, Message, Problem, text_of
 
 SHOTS = 4
 """How many worked examples there are for each kind, at most."""
+
+_SHOWN_TESTS = 4000
+"""Characters of tests that a prompt may show."""
 
 AS_THEY_CAME: tuple[AnswerKind, ...] = ("text", "json", "tool_call")
 """Kinds whose form the caller set, or that have none: asked for without an instruction."""
@@ -105,15 +110,22 @@ _MIXED = (_NUMBERS[0], _CHOICES[1], _BOOLEANS[1], _NUMBERS[2])
 
 
 def few_shot(problem: Problem, shots: int) -> tuple[Message, ...]:
-    """The conversation with so many worked examples as turns before its first question.
+    """The conversation with so many worked examples; zero-shot where there are none to show.
 
-    Kinds without examples of their own get a mixed set. The caller's system messages stay first; without any, one
-    with the rule is put there.
+    Kinds without examples of their own get a mixed set.
     """
     examples = _EXAMPLES.get(problem.answer_kind, _MIXED)[:shots]
     if not examples:
         return zero_shot(problem)
-    messages, rule = problem.messages, _RULE.get(problem.answer_kind, _RULE_OTHER)
+    return with_examples(problem, _RULE.get(problem.answer_kind, _RULE_OTHER), examples)
+
+
+def with_examples(problem: Problem, rule: str, examples: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """The conversation with worked examples as turns before its first question.
+
+    The caller's system messages stay first; without any, one with the rule is put there, if there is a rule.
+    """
+    messages = problem.messages
     head = next((i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages))
     turns: list[Message] = [{"role": "system", "content": rule}] if rule and not head else []
     for question, answer in examples:
@@ -127,13 +139,21 @@ def zero_shot(problem: Problem) -> tuple[Message, ...]:
 
 
 def instructed(problem: Problem, instruction: str) -> Problem:
-    """The problem with an instruction after its last question, its choices listed."""
-    last = _appended(_with_choices(problem.messages[-1], problem), instruction)
+    """The problem with an instruction after its last question, its choices and tests listed."""
+    last = _appended(_complete(problem.messages[-1], problem), instruction)
     return msgspec.structs.replace(problem, messages=(*problem.messages[:-1], last))
 
 
+def _complete(message: Message, problem: Problem) -> Message:
+    """The question with its choices and its tests, where it does not hold them already."""
+    message = _with_choices(message, problem)
+    tests = (problem.tests or "").strip()
+    if not tests or len(tests) > _SHOWN_TESTS or tests in text_of(message):
+        return message
+    return _appended(message, f"It must pass these tests:\n{tests}")
+
+
 def _with_choices(message: Message, problem: Problem) -> Message:
-    """The choices listed under the question, where it does not hold them already."""
     if not problem.choices or all(choice in text_of(message) for choice in problem.choices):
         return message
     labelled = [

@@ -20,10 +20,11 @@ from outthink.core.candidate import WHOLE, Candidate, Result, Score
 from outthink.core.events import Voted, Warned
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
-from outthink.strategies.best_of_n import best, chains, weights
+from outthink.strategies.best_of_n import chains
 from outthink.strategies.cot import CHAIN_TOKENS
 from outthink.strategies.ranges import in_range
 from outthink.strategies.results import asked_for, elected, single, with_kind
+from outthink.strategies.selection import best, weights
 
 MOST_READ = 9
 """Candidates that one call reads: their numbers are one digit, so one token."""
@@ -44,7 +45,7 @@ class UniversalSelfConsistency:
         problem = with_kind(problem)
         asked_for(problem, most=self.n)
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
-        candidates = await chains(problem, run, self.n, params, self.n)
+        candidates, _ = await chains(problem, run, self.n, params, self.n)
         votes = Votes()
         for candidate in candidates:
             votes.add(candidate)

@@ -24,7 +24,10 @@ _PIECE = rf"(?:{_NUMBER}|{_SIGN}|[()$€£]|\s|%)"
 _SIDE = rf"(?:{_PIECE})+"
 _TOKEN = re.compile(rf"\s*(?P<token>{_NUMBER}|\*\*|[-+*/^()%×÷−·])")
 _SAME = str.maketrans({"×": "*", "÷": "/", "−": "-", "·": "*", "[": "(", "]": ")"})
-_WORDS = re.compile(r"(?<=[\d)])\s*(?:[A-Za-z]+(?:\s+[A-Za-z]+){0,2})\s*(?=[-+*/×÷=)])")
+_WORDS = re.compile(r"(?<=[\d)])\s*(?:[A-Za-z]{2,}(?:\s+[A-Za-z]{2,}){0,2})\s*(?=[-+*/×÷=)])")
+"""Words of one letter are no words: ``11x + 6y = 0`` states nothing of 11 and 6."""
+_DOUBTFUL = re.compile(r"\s/\s*\d+/\d|(?<![\d.,])0\d")
+"""``28 / 1/5`` may divide by a fifth; ``0900 - 0130`` are times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,8 @@ def _equations(line: str) -> Iterator[tuple[str, str]]:
     """Neighbouring sides of a chain of equalities: the arithmetic next to each ``=``."""
     sides = line.split("=")
     for before, after in pairwise(sides):
-        left = re.search(rf"(?:(?<![\w.,])|^)(?:{_SIDE})$", before)
-        right = re.match(rf"\s*-?\s*[$€£]?\s*(?:{_NUMBER})(?!\s*(?:{_SIGN}|[\w(]))|{_SIDE}", after)
+        left = re.search(rf"(?:(?<![\w.,*/^+-])|^)(?:{_SIDE})$", before)
+        right = re.match(rf"\s*-?\s*[$€£]?\s*(?:{_NUMBER})\s*%?(?!\s*(?:{_SIGN}|[\w(]))|{_SIDE}", after)
         if left is not None and right is not None:
             yield left[0].strip(), right[0].strip()
 
@@ -75,12 +78,17 @@ def _equations(line: str) -> Iterator[tuple[str, str]]:
 def _statement(left: str, right: str) -> Statement | None:
     if not re.search(rf"\d\)?\s*%?\s*(?:{_SIGN})\s*[($€£\d.-]", left):
         return None  # a lone number on the left states nothing
+    if _DOUBTFUL.search(left) or _DOUBTFUL.search(right):
+        return None
     try:
         value, claimed = evaluate(left), evaluate(right)
     except (ValueError, ZeroDivisionError):
         return None
     text = f"{' '.join(left.split())} = {' '.join(right.split())}"
-    return Statement(text, " ".join(left.split()), _shown(value), _agrees(value, claimed, right))
+    holds = _agrees(value, claimed, right)
+    if not holds and "%" in left and "%" not in right:
+        holds = _agrees(100 * value, claimed, right)  # said in percent, as the left side is
+    return Statement(text, " ".join(left.split()), _shown(value), holds)
 
 
 def _agrees(value: Fraction, claimed: Fraction, written: str) -> bool:
@@ -101,7 +109,11 @@ def _shown(value: Fraction) -> str:
 
 def evaluate(text: str) -> Fraction:
     """The exact value of an arithmetic expression. Raises `ValueError` for what it cannot read or is too large."""
-    return _Reader(re.sub(r"[$€£]", "", text)).whole()
+    return Fraction(_Reader(re.sub(r"[$€£]", "", text)).whole())
+
+
+Exact = int | Fraction
+"""Whole numbers stay whole as long as they can, which is many times faster."""
 
 
 class _Reader:
@@ -118,7 +130,7 @@ class _Reader:
         self.at = 0
         self.depth = 0
 
-    def whole(self) -> Fraction:
+    def whole(self) -> Exact:
         value = self.sum()
         if self.at != len(self.tokens):
             raise ValueError(f"{self.tokens[self.at]!r} is out of place")
@@ -132,19 +144,19 @@ class _Reader:
         self.at += 1
         return token
 
-    def sum(self) -> Fraction:
+    def sum(self) -> Exact:
         value = self.product()
         while self.peek() in ("+", "-"):
             value = value + self.product() if self.take() == "+" else value - self.product()
         return value
 
-    def product(self) -> Fraction:
+    def product(self) -> Exact:
         value = self.power()
         while self.peek() in ("*", "/"):
-            value = value * self.power() if self.take() == "*" else value / self.power()
+            value = value * self.power() if self.take() == "*" else Fraction(value) / self.power()
         return value
 
-    def power(self) -> Fraction:
+    def power(self) -> Exact:
         value = self.factor()
         if self.peek() in ("^", "**"):
             self.take()
@@ -154,7 +166,7 @@ class _Reader:
             value = value ** int(exponent)
         return value
 
-    def factor(self) -> Fraction:
+    def factor(self) -> Exact:
         token = self.take()
         if token == "-":
             return -self.factor()
@@ -167,10 +179,10 @@ class _Reader:
                 raise ValueError("a bracket is not closed")
             self.depth -= 1
         elif token and (token[0].isdigit() or token[0] == "."):
-            value = Fraction(token)
+            value = Fraction(token) if "." in token else int(token)
         else:
             raise ValueError(f"{token or 'nothing'!r} where a number should be")
         if self.peek() == "%":
             self.take()
-            value /= 100
+            value = Fraction(value) / 100
         return value

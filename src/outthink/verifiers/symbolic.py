@@ -1,40 +1,85 @@
-"""Symbolic: the arithmetic a chain states, done again. Costs no tokens.
+"""Symbolic: what can be checked by computing, exactly and without a model. Costs no tokens.
 
-Each statement such as ``3.5 * 8 = 28`` is evaluated exactly and held against what the chain says it is, to the
-digits it says it in (``2 / 3 = 0.67`` is right). The measure is the share of statements that hold; ``steps`` has
-one value a statement, the first 0.0 being the first false step. A chain that states nothing readable is passed over.
+- Each arithmetic statement of a chain, such as ``3.5 * 8 = 28``, is evaluated and held against what the chain says it
+  is, to the digits it says it in (``2 / 3 = 0.67`` is right). ``steps`` has one value a statement, the first 0.0 being
+  the first false step.
+- The answer is put back into the equations that the question states, where they can be read (`equations`).
+- The answer is held against what such a number can be (`bounds`): counts, probabilities, ages, parts, units.
+
+The measure is the share of statements that hold; 1 for an answer that fits the question's equations, 0 for one that
+does not, or that cannot be. Where there is nothing to check, nothing is said.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
 
-from outthink.core.candidate import Candidate, Score
+from outthink.answers.grammar import Unreadable
+from outthink.core.candidate import Answer, Candidate, Score
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run
 from outthink.verifiers.arithmetic import Statement, statements
+from outthink.verifiers.bounds import Bound, bounds
+from outthink.verifiers.equations import Condition, condition
+
+_RATIONAL = re.compile(r"-?\d{1,30}(?:\.\d{1,30}|/\d{1,30})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Symbolic:
-    """Whether the arithmetic that a chain states holds, statement by statement; costs no tokens."""
+    """Whether the arithmetic a chain states holds, and its answer fits the question; costs no tokens."""
+
+    alone: ClassVar[bool] = True
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
-        return [self._one(found.text) for found in candidates]
+        question = problem.question
+        limits, equations = bounds(question), condition(question)
+        return [_score(found, limits, equations) for found in candidates]
 
-    def _one(self, text: str) -> Score:
-        found = statements(text)
-        if not found:
-            return Score(verifier="symbolic")
-        steps = tuple(1.0 if one.holds else 0.0 for one in found)
-        first = next((one for one in found if not one.holds), None)
-        return Score(
-            verifier="symbolic",
-            raw=sum(steps) / len(steps),
-            steps=steps,
-            critique=None if first is None else _told(first),
-        )
+
+def _score(candidate: Candidate, limits: Sequence[Bound], equations: Condition | None) -> Score:
+    found = statements(candidate.text)
+    steps = tuple(1.0 if one.holds else 0.0 for one in found)
+    said = [_told(one) for one in found if not one.holds][:1]
+    raw = sum(steps) / len(steps) if steps else None
+    value = _rational(candidate.answer)
+    if value is not None:
+        wrong = [f"{_shown(candidate)} cannot be: {one.must}" for one in limits if not one.holds(value, candidate.text)]
+        fits = None if equations is None or wrong else _fits(equations, value, _shown(candidate))
+        if fits:
+            raw = 1.0
+        elif fits is False and equations is not None:
+            wrong = [f"{_shown(candidate)} does not fit {equations.text}"]
+        if wrong:
+            raw, said = 0.0, wrong + said
+    return Score(verifier="symbolic", raw=raw, steps=steps, critique="; ".join(said) or None)
+
+
+def _rational(answer: Answer | None) -> Fraction | None:
+    if answer is None or answer.kind not in ("number", "expression") or not _RATIONAL.fullmatch(answer.text):
+        return None
+    try:
+        return Fraction(answer.text)
+    except ZeroDivisionError:
+        return None
+
+
+def _fits(equations: Condition, value: Fraction, written: str) -> bool | None:
+    """Whether a value fits, or one that is written as this when it is rounded to these digits; None: cannot tell."""
+    try:
+        if equations.fits(value):
+            return True
+        return "." in written and equations.near(value, Fraction(1, 10 ** len(written.rpartition(".")[2])))
+    except Unreadable:  # too large to be worked out
+        return None
+
+
+def _shown(candidate: Candidate) -> str:
+    return "" if candidate.answer is None else candidate.answer.text
 
 
 def _told(false: Statement) -> str:

@@ -1,4 +1,4 @@
-"""What a program may use, and what came of it."""
+"""What running a program means: what it may use, how it ended, and what tests said of it. Nothing runs here."""
 
 from __future__ import annotations
 

@@ -1,0 +1,166 @@
+"""Equations that a question states, and whether an answer fits them. Exact; nothing is guessed.
+
+Read only where the question is nothing but equations and the words that pose them (``If 2x - y = 4 and x + y = 5, what
+is x?``) or two facts about two numbers (``sum``, ``product``, ``difference``): one word that is not known, and nothing
+is said. A wrong finding is worse than none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from outthink.answers.evaluate import symbols_of
+from outthink.answers.grammar import Node, Unreadable, parse
+from outthink.verifiers.linear import determined, value_of
+
+LONGEST = 400
+"""Characters of a question that is read as equations; a longer one is a story."""
+_POSING_WORDS = (
+    "if and when where given that suppose let then we have has is are the what value of find determine calculate "
+    "compute solve for equation equations system following to both in satisfy satisfies satisfying such please so real "
+    "number numbers unknown variable variables its this these does equal integer s which by know true it holds"
+)
+_POSING = frozenset(_POSING_WORDS.split())
+_PIECE = r"(?:[\d\s+\-*/^()]|\.(?=\d)|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))"
+"""One character of a formula: nothing in it repeats, so that no text takes exponential time."""
+_CHAIN = re.compile(rf"{_PIECE}+(?:={_PIECE}+)+")
+_DOUBTFUL = re.compile(r"\d\s*x\s*\d|(?<![A-Za-z])(?:[fghpqFGHPQ]\(|[A-Za-z]\(\s*[A-Za-z0-9]\s*\))|\bmod\b|\bbase\b")
+"""What may be a sign of multiplication, or a function: nothing is read then."""
+_ASKS = re.compile(
+    r"\b(?:solve(?: the equations?)? for|value of|what(?: is|'s| does)|find|determine|calculate|compute|evaluate)\s+"
+    rf"(?P<asked>{_PIECE}*[A-Za-z](?![A-Za-z]){_PIECE}*)",
+    re.IGNORECASE,
+)
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:/\d+)?)"
+_PAIR_WORDS = (
+    "the two numbers number integers integer whose have has a an and their is are what find larger greater bigger "
+    "smaller lesser largest smallest one of these those which positive whole natural with that if determine it known "
+    "s them"
+)
+_PAIR = frozenset(_PAIR_WORDS.split())
+_OF_THEM = r"(?:\s+of\s+(?:(?:the|these|those|two|positive|whole|natural)\s+)*(?:numbers|integers|them))?"
+_FACTS = {
+    name: re.compile(
+        rf"\b(?:{noun}{_OF_THEM}\s+(?:is|of|equals|=|equal to)|{verb})\s+{_NUMBER}(?![\d/]|\.\d)", re.IGNORECASE
+    )
+    for name, noun, verb in (
+        ("sum", "sum", "(?:add up|adding up|add|sum|sum up) to"),
+        ("product", "product", "multiply to"),
+        ("difference", "difference", "differ by"),
+    )
+}
+_LARGER, _SMALLER = frozenset(("larger", "greater", "bigger", "largest")), frozenset(("smaller", "lesser", "smallest"))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the question states, in its words, and how far a value is from fitting it: 0 where it fits."""
+
+    text: str
+    off: Callable[[Fraction], Fraction]
+
+    def fits(self, value: Fraction) -> bool:
+        return self.off(value) == 0
+
+    def near(self, value: Fraction, unit: Fraction) -> bool:
+        """Whether something that fits is less than a unit away: the distance changes its sign there."""
+        below, above = self.off(value - unit), self.off(value + unit)
+        return below == 0 or above == 0 or (below < 0) is not (above < 0)
+
+
+def condition(question: str) -> Condition | None:
+    """What an answer to this question must fit; None where that cannot be read with certainty."""
+    if len(question) > LONGEST or not any(sign in question for sign in ("=", "sum", "product", "differ", "add")):
+        return None
+    try:
+        return _of_equations(question) if "=" in question else _of_pair(question)
+    except (Unreadable, ZeroDivisionError, RecursionError):
+        return None
+
+
+def _of_equations(question: str) -> Condition | None:
+    text = _plain(question)
+    if _DOUBTFUL.search(text):
+        return None
+    chains = [match[0].strip() for match in _CHAIN.finditer(text)]
+    rest = _CHAIN.sub(" ; ", text)
+    asked = {match["asked"].strip() for match in _ASKS.finditer(rest)}
+    rest = _ASKS.sub(" ", rest)
+    words = re.findall(r"[A-Za-z]+|\d+|[^\sA-Za-z\d]", rest)
+    if not chains or any(word.lower() not in _POSING and word not in ",.?:;" for word in words):
+        return None
+    equations = [equation for chain in chains for equation in _links(chain)]
+    letters = sorted(set[str]().union(*map(symbols_of, equations)))
+    if not asked and len(letters) == 1 and re.search(r"\bsolve\b", text, re.IGNORECASE):
+        asked = set(letters)
+    if len(asked) != 1 or not letters:
+        return None
+    return _condition(", ".join(chains), equations, letters, parse(asked.pop()))
+
+
+def _links(chain: str) -> list[Node]:
+    """A chain of equalities as trees that are 0."""
+    sides = [parse(side) for side in chain.split("=")]
+    return [("add", one, ("neg", other)) for one, other in pairwise(sides)]
+
+
+def _condition(text: str, equations: list[Node], letters: list[str], asked: Node) -> Condition | None:
+    if not symbols_of(asked) <= set(letters) or not symbols_of(asked):
+        return None
+    if len(equations) == len(letters) == 1 and asked == ("sym", letters[0]):
+        return Condition(text, lambda value: _residual(equations[0], letters[0], value))
+    values = determined(equations, letters)
+    if values is None or not symbols_of(asked) <= values.keys():
+        return None
+    truth = value_of(asked, values)
+    return Condition(text, lambda value: value - truth)
+
+
+def _residual(equation: Node, letter: str, value: Fraction) -> Fraction:
+    """How far an equation is from 0 where its letter has this value; where it has no value, it does not fit."""
+    try:
+        return value_of(equation, {letter: value})
+    except ZeroDivisionError:
+        return Fraction(1)
+
+
+def _of_pair(question: str) -> Condition | None:
+    """Two numbers of which a question gives the sum, product or difference, two of these, and asks for one."""
+    text = " ".join(question.split())
+    facts: dict[str, Fraction] = {}
+    for name, pattern in _FACTS.items():
+        found = pattern.findall(text)
+        if len(found) > 1:
+            return None
+        if found:
+            facts[name] = Fraction(found[0])
+            text = pattern.sub(" ", text)
+    words = [word.lower() for word in re.findall(r"[A-Za-z]+|\d+|[^\sA-Za-z\d]", text) if word not in ",.?:;!'"]
+    asked = {word for word in words if word in _LARGER | _SMALLER}
+    if len(facts) != 2 or len(asked) != 1 or not set(words) <= _PAIR or "two" not in words + question.split():
+        return None
+    wants_larger = asked <= _LARGER
+    told = " and ".join(f"a {name} of {value}" for name, value in facts.items())
+    return Condition(f"two numbers with {told}", lambda value: Fraction(not _is_one(value, facts, wants_larger)))
+
+
+def _is_one(value: Fraction, facts: Mapping[str, Fraction], larger: bool) -> bool:
+    """Whether a value is the larger (or smaller) of two numbers with these two facts."""
+    if "sum" in facts:
+        other = facts["sum"] - value
+    else:
+        other = value - facts["difference"] if larger else value + facts["difference"]
+    found = {"sum": value + other, "product": value * other, "difference": abs(value - other)}
+    return all(found[name] == fact for name, fact in facts.items()) and (value >= other if larger else value <= other)
+
+
+def _plain(question: str) -> str:
+    """Without typesetting; what stays of it is a word that is not known."""
+    text = re.sub(r"\\[dt]?frac\s*\{([^{}]{1,40})\}\s*\{([^{}]{1,40})\}", r"((\1)/(\2))", question)
+    text = re.sub(r"\\(?:left|right|[()\[\],;! ])|\$", " ", text)
+    text = re.sub(r"\\(?:cdot|times)(?![A-Za-z])|[×·]", "*", text)
+    return " ".join(text.replace("−", "-").replace("–", "-").replace("²", "^2").replace("³", "^3").split())
