@@ -17,10 +17,10 @@ from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError, TimedOut
 from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
 from outthink.core.problem import Problem
-from outthink.core.usage import Cost, Role, Usage
+from outthink.core.usage import Role, Usage
 from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
 from outthink.engine.context import Limits, Line, RunContext
-from outthink.engine.ledger import STREAM_STEP, Hold, Want, too_small
+from outthink.engine.ledger import STREAM_STEP, Hold, Want
 from outthink.engine.pace import Turn
 from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_certainty, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
@@ -182,12 +182,8 @@ class Caller:
 
     def _no_room(self, want: Want, final: bool) -> Exception:
         """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
-        ledger = self.ledger.tight(want)
-        floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
-        if ledger.charged == Cost() and not ledger.held.calls:
-            return too_small(ledger.budget, want, floor)
-        message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
-        return self.limits.end("budget", message) if final else BudgetExhausted(message)
+        error = self.ledger.refusal(want)
+        return self.limits.end("budget", str(error)) if final and isinstance(error, BudgetExhausted) else error
 
 
 def _backoff(attempt: int, retry_after: float | None) -> float:

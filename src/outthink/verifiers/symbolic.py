@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from outthink.core.candidate import Candidate, Score
 from outthink.core.problem import Problem
@@ -19,6 +20,8 @@ from outthink.verifiers.arithmetic import Statement, statements
 @dataclass(frozen=True, slots=True)
 class Symbolic:
     """Whether the arithmetic that a chain states holds, statement by statement; costs no tokens."""
+
+    alone: ClassVar[bool] = True
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
         return [self._one(found.text) for found in candidates]
