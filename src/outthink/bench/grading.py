@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 
@@ -53,7 +54,7 @@ class Grader:
             self._passed[key] = (await self.check(program, row.tests)).passed
         return float(self._passed[key])
 
-    async def check(self, code: str, tests: tuple[str, ...] | list[str], setup: str = "") -> Verdict:
+    async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
         """Hold a program against tests in the sandbox; see `Sandbox.check`."""
         return await (await self._entered()).check(code, tests, setup)
 

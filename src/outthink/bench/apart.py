@@ -1,0 +1,95 @@
+"""Blocks dealt in processes of their own: two lengths of bytes a block, one each way.
+
+A process here knows nothing of the program that started it, so that a script without a main guard is safe to bench from.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import TracebackType
+
+import anyio
+import msgspec
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from outthink.bench.block import Block, Dealing, Done, dealt
+from outthink.bench.grading import Grader
+from outthink.core.errors import InputError, OutthinkError
+
+_LONG = 8
+_COMMAND = "import sys; sys.path[:] = {path!r}; from outthink.bench.apart import work; work()"
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Workers:
+    """Processes that deal blocks; use it as ``async with Workers(dealing, count) as workers``."""
+
+    def __init__(self, dealing: Dealing, count: int) -> None:
+        self._dealing, self._count = dealing, count
+        self._all: list[tuple[Process, BufferedByteReceiveStream]] = []
+        self._idle: list[tuple[Process, BufferedByteReceiveStream]] = []
+        self._free = anyio.Semaphore(count)
+
+    async def __aenter__(self) -> Workers:
+        for _ in range(self._count):
+            command = [sys.executable, "-c", _COMMAND.format(path=sys.path)]
+            process = await anyio.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
+            assert process.stdout is not None
+            self._all.append((process, BufferedByteReceiveStream(process.stdout)))
+        self._idle = list(self._all)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            for process, _ in self._all:
+                if process.returncode is None:
+                    process.kill()
+                await process.aclose()
+
+    async def deal(self, block: Block) -> Done:
+        """See `outthink.bench.block.dealt`. Raises `InputError` when the process was lost."""
+        async with self._free:
+            process, reply = self._idle.pop()
+            assert process.stdin is not None
+            sent = _encode((self._dealing, block))
+            try:
+                await process.stdin.send(len(sent).to_bytes(_LONG, "big") + sent)
+                size = int.from_bytes(await reply.receive_exactly(_LONG), "big")
+                found = msgspec.msgpack.decode(await reply.receive_exactly(size), type=Done)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead) as error:
+                raise InputError(
+                    "a process of the bench was lost: is this machine out of memory? Run it again to go on"
+                ) from error
+            self._idle.append((process, reply))
+        if found.error:
+            raise InputError(found.error)
+        return found
+
+
+def work() -> None:
+    """Be such a process: deal what comes, until nothing does."""
+    stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a strategy prints is not taken for an answer
+    while len(size := stdin.read(_LONG)) == _LONG:
+        dealing, block = msgspec.msgpack.decode(stdin.read(int.from_bytes(size, "big")), type=tuple[Dealing, Block])
+        said = _encode(_dealt(dealing, block))
+        stdout.write(len(said).to_bytes(_LONG, "big") + said)
+        stdout.flush()
+
+
+def _dealt(dealing: Dealing, block: Block) -> Done:
+    """A block dealt in a loop of its own; what is wrong is told as text."""
+
+    async def run() -> Done:
+        async with Grader() as grader:
+            return await dealt(dealing, block, grader)
+
+    try:
+        return anyio.run(run)
+    except OutthinkError as error:
+        return Done(error=str(error))
