@@ -1,6 +1,6 @@
-"""Blocks dealt in processes of their own: two lengths of bytes a block, one each way.
+"""Blocks dealt in processes of their own, which speak in bytes: a length, then so many of them.
 
-A process here knows nothing of the program that started it, so that a script without a main guard is safe to bench from.
+They know nothing of the program that started them, so that a script without a main guard may bench.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from outthink.bench.grading import Grader
 from outthink.core.errors import InputError, OutthinkError
 
 _LONG = 8
-_COMMAND = "import sys; sys.path[:] = {path!r}; from outthink.bench.apart import work; work()"
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from outthink.bench.apart import work; work()"
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -35,7 +35,7 @@ class Workers:
 
     async def __aenter__(self) -> Workers:
         for _ in range(self._count):
-            command = [sys.executable, "-c", _COMMAND.format(path=sys.path)]
+            command = [sys.executable, "-I", "-c", _CODE, *filter(None, sys.path)]
             process = await anyio.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
             assert process.stdout is not None
             self._all.append((process, BufferedByteReceiveStream(process.stdout)))

@@ -33,7 +33,6 @@ from outthink.sandbox import Verdict
 
 Check: TypeAlias = Callable[[str, Sequence[str], str], Awaitable[Verdict]]
 """Runs a program against tests after a setup, as `outthink.sandbox.Sandbox.check` does."""
-_Key = tuple[int, int, str, int | None, bool]
 
 
 class Deck:
@@ -55,7 +54,9 @@ class Deck:
         self.row, self.path, self.each_prompt, self.price = row, path, each_prompt, price
         self.model = row.fingerprint.model or path.stem
         self._checked, self._check = checked, check
-        self._candidates: dict[_Key, Candidate] = {}
+        self._answered: dict[tuple[int, str, int | None, bool], Candidate] = {}
+        self._candidates: dict[tuple[int, int, str, int | None, bool], Candidate] = {}
+        self._orders: dict[int, Sequence[int]] = {}
         self._scores: dict[Verifier, tuple[Problem, dict[object, Score]]] = {}
         self._verdicts: dict[object, Verdict] = {}
         self._asked: tuple[Sequence[Message], float | None] | None = None
@@ -67,13 +68,27 @@ class Deck:
         key = place, index, problem.answer_kind, cut, logprobs
         found = self._candidates.get(key)
         if found is None:
-            choice = apart(choice_of(0, sample, cut))
-            found = candidate(choice, problem, index, self.model, choice.tokens or 0)
-            answer = found.answer and worked_out(found.answer)
-            if answer is not found.answer or not logprobs:
-                found = msgspec.structs.replace(found, answer=answer, logprobs=found.logprobs if logprobs else None)
-            self._candidates[key] = found
+            read = self._read(place, problem, cut, logprobs)
+            found = self._candidates[key] = msgspec.structs.replace(read, index=index)
         return found
+
+    def _read(self, place: int, problem: Problem, cut: int | None, logprobs: bool) -> Candidate:
+        """A sample with its answer, worked out beforehand where that takes long."""
+        key = place, problem.answer_kind, cut, logprobs
+        found = self._answered.get(key)
+        if found is None:
+            choice = apart(choice_of(0, self.row.samples[place], cut))
+            found = candidate(choice, problem, 0, self.model, choice.tokens or 0)
+            answer = found.answer and worked_out(found.answer)
+            found = msgspec.structs.replace(found, answer=answer, logprobs=found.logprobs if logprobs else None)
+            self._answered[key] = found
+        return found
+
+    def order(self, seed: int) -> Sequence[int]:
+        """The order in which a run of this seed meets the samples."""
+        if seed not in self._orders:
+            self._orders[seed] = order(self.row, seed)
+        return self._orders[seed]
 
     def check_asked(self, messages: tuple[Message, ...], temperature: float | None) -> None:
         """Raises `Unsupported` for a prompt, or a temperature, that the samples were not recorded with."""
@@ -113,7 +128,7 @@ class _Hand:
 
     def __init__(self, deck: Deck, seed: int) -> None:
         self.seed = seed
-        self.order = order(deck.row, seed)
+        self.order = deck.order(seed)
         self.candidates: list[Candidate] = []
         self.scored: list[tuple[Sequence[Candidate], list[Score]]] = []
 
@@ -236,7 +251,7 @@ class ReplayRun:
         if hold is None:
             raise self._refused(want)
         seed = given.get("seed", self._hand.seed)
-        places = self._hand.order if seed == self._hand.seed else order(deck.row, seed)
+        places = self._hand.order if seed == self._hand.seed else deck.order(seed)
         if index + hold.n > len(places):
             raise too_few(deck.path, deck.row, index + hold.n)
         logprobs = bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0))
