@@ -100,7 +100,13 @@ def numbered_pool(path: Path) -> list[tuple[int, PoolRow]]:
             if number == len(lines):
                 break
             raise InputError(f"the pool {path}, line {number}: {error}; it is not a pool row") from error
-        if row.id not in rows or len(row.samples) > len(rows[row.id][1].samples):
+        first, known = rows.get(row.id, (number, None))
+        if known is not None and known.question != row.question:
+            raise InputError(
+                f"the pool {path}, line {number}: the id {row.id!r} is that of line {first} already, which asks "
+                "something else; give it its own"
+            )
+        if known is None or len(row.samples) > len(known.samples):
             rows[row.id] = number, row
     if not rows:
         raise InputError(f"the pool {path} holds no rows; record one with: outthink sample DATA.jsonl {path}")
