@@ -1,6 +1,7 @@
 """A live bench: every run through the engine, kept as it ends, bought once, and the truth of the fake recovered."""
 
 import json
+import os
 
 import pytest
 from benching import read
@@ -207,10 +208,8 @@ async def test_bad_rows_are_told_by_their_line_before_anything_is_bought(benched
 
 
 async def test_a_full_disk_loses_nothing_that_was_written(benched, models, tmp_path, monkeypatch):
-    import os
-
     source, write, lines = data(tmp_path / "d.jsonl", 6), os.write, []
-    await_ = models()
+    model = models()
 
     def filling(file, text):
         if bytes(text[:7]) == b'{"row":':
@@ -220,8 +219,8 @@ async def test_a_full_disk_loses_nothing_that_was_written(benched, models, tmp_p
         return write(file, text)
 
     monkeypatch.setattr("outthink.batch.files.os.write", filling)
-    with pytest.raises(InputError, match="No space left .* 3 lines written by this run are kept"):
+    with pytest.raises(InputError, match=r"No space left .* 3 lines written by this run are kept"):
         await benched(source, TWO[0], models=("fake",), concurrency=1)
     monkeypatch.undo()
     assert (tmp_path / "out" / "runs.jsonl").read_bytes() == b"".join(lines)
-    assert await_.books.calls >= 3
+    assert model.books.calls >= 3

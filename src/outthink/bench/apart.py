@@ -36,7 +36,9 @@ class Workers:
     async def __aenter__(self) -> Workers:
         for _ in range(self._count):
             command = [sys.executable, "-I", "-c", _CODE, *filter(None, sys.path)]
-            process = await anyio.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
+            process = await anyio.open_process(  # in a session of its own: an interrupt is ours to handle
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None, start_new_session=True
+            )
             assert process.stdout is not None
             self._all.append((process, BufferedByteReceiveStream(process.stdout)))
         self._idle = list(self._all)
