@@ -3,8 +3,8 @@
     python benchmarks/bench.py [--questions 200] [--samples 16] [--repeats 100]
 
 The pool is generated: chains of about 100 words from a seed, with log probabilities, on questions of all difficulties.
-Prints the seconds of the whole command (start of Python to the last file), and the peak resident memory of it and of
-its workers together, sampled twenty times a second (proportional set size where the system tells it).
+Prints the seconds of the whole command (start of Python to the last file), those of processor time, and the peak
+memory of it and of its workers together, sampled twenty times a second (proportional set size).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -117,7 +118,11 @@ def main() -> None:
             time.sleep(0.05)
         seconds = time.monotonic() - began
         rows = Path(folder, "out", "rows.jsonl").read_bytes().count(b"\n")
-    print(f"{rows:,} runs in {seconds:.1f} s on {os.cpu_count()} processors, {peak / 1e6:.0f} MB at most")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        f"{rows:,} runs in {seconds:.1f} s ({used.ru_utime + used.ru_stime:.1f} s of processor time) on "
+        f"{os.cpu_count()} processors, {peak / 1e6:.0f} MB at most"
+    )
 
 
 if __name__ == "__main__":

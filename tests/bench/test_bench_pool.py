@@ -148,6 +148,23 @@ async def test_processes_of_their_own_come_to_the_same_bytes(benched, pool, tmp_
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "apart" / name).read_bytes()
 
 
+async def test_a_process_that_is_lost_ends_the_bench_with_a_word(benched, pool, monkeypatch):
+    monkeypatch.setattr(pools, "HERE", 0)
+    monkeypatch.setattr("outthink.bench.apart._CODE", "raise SystemExit")
+    with pytest.raises(InputError, match="a process of the bench was lost"):
+        await benched(pool, *TWO, repeats=3)
+
+
+async def test_what_goes_wrong_in_a_process_of_its_own_is_told_here(benched, tmp_path, monkeypatch):
+    monkeypatch.setattr(pools, "HERE", 0)
+    rows = pool_rows(temperature=0.7)
+    rows[5] = msgspec.structs.replace(rows[5], fingerprint=pool_rows()[5].fingerprint)
+    rows[6] = msgspec.structs.replace(rows[6], prompt_tokens=10**6)
+    source = write(tmp_path / "p.jsonl", rows)
+    summary = await benched(source, TWO[0], repeats=2, budget=Budget(tokens=900))
+    assert summary.strategies[0].errors == 2  # a prompt that no budget holds is that question's own fault
+
+
 async def test_cut_anywhere_and_gone_on_with_the_files_are_the_same_to_the_byte(benched, pool, tmp_path):
     await benched(pool, *TWO, repeats=3, out="whole")
     whole = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
@@ -183,6 +200,18 @@ async def test_a_budget_holds_in_every_run_and_what_comes_to_nothing_is_wrong(be
     none = await benched(pool, "self-consistency(n=8)", repeats=1, budget=Budget(tokens=50), out="none")
     assert (none.strategies[0].accuracy, none.strategies[0].errors) == (0.0, 12)
     assert "12 of self-consistency(n=8)" in none.notes[-1]
+
+
+async def test_one_question_tells_nothing_apart(benched, tmp_path):
+    summary = await benched(write(tmp_path / "p.jsonl", pool_rows(1)), *TWO, repeats=2)
+    (pair,) = summary.pairs
+    assert (pair.distinguishable, pair.detectable_difference, pair.accuracy_diff_ci) == (False, None, (-1, 1))
+
+
+async def test_a_strategy_that_never_ran_has_no_ratio_of_tokens(benched, pool):
+    summary = await benched(pool, *TWO, repeats=2, budget=Budget(tokens=50))
+    assert [one.errors for one in summary.strategies] == [24, 24]
+    assert (summary.pairs[0].token_ratio, summary.pairs[0].token_ratio_ci) == (None, (None, None))
 
 
 def changed(place, **fields):

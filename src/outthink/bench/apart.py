@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from types import TracebackType
 
 import anyio
@@ -22,6 +23,7 @@ from outthink.core.errors import InputError, OutthinkError
 _LONG = 8
 _CODE = "import sys; sys.path[:] = sys.argv[1:]; from outthink.bench.apart import work; work()"
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[Dealing, Block]).decode
 
 
 class Workers:
@@ -77,21 +79,23 @@ def work() -> None:
     """Be such a process: deal what comes, until nothing does."""
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a strategy prints is not taken for an answer
-    while len(size := stdin.read(_LONG)) == _LONG:
-        dealing, block = msgspec.msgpack.decode(stdin.read(int.from_bytes(size, "big")), type=tuple[Dealing, Block])
-        said = _encode(_dealt(dealing, block))
-        stdout.write(len(said).to_bytes(_LONG, "big") + said)
-        stdout.flush()
+
+    async def serve() -> None:
+        async with AsyncExitStack() as stack:
+            grader: Grader | None = None
+            while len(size := stdin.read(_LONG)) == _LONG:
+                dealing, block = _decode(stdin.read(int.from_bytes(size, "big")))
+                grader = grader or await stack.enter_async_context(Grader(unsafe=dealing.unsafe))
+                said = _encode(await _dealt(dealing, block, grader))
+                stdout.write(len(said).to_bytes(_LONG, "big") + said)
+                stdout.flush()
+
+    anyio.run(serve)
 
 
-def _dealt(dealing: Dealing, block: Block) -> Done:
-    """A block dealt in a loop of its own; what is wrong is told as text."""
-
-    async def run() -> Done:
-        async with Grader() as grader:
-            return await dealt(dealing, block, grader)
-
+async def _dealt(dealing: Dealing, block: Block, grader: Grader) -> Done:
+    """A block dealt; what is wrong with it is told as text."""
     try:
-        return anyio.run(run)
+        return await dealt(dealing, block, grader)
     except OutthinkError as error:
         return Done(error=str(error))

@@ -39,10 +39,11 @@ class Dealing(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget
     price: Price | None
     families: dict[str, tuple[str, tuple[int, ...]]]
+    unsafe: bool = False
 
     @classmethod
-    def of(cls, plan: Plan, text: PoolText, size: int) -> Dealing:
-        """What a plan asks of a pool with so many samples a question."""
+    def of(cls, plan: Plan, text: PoolText, size: int, unsafe: bool = False) -> Dealing:
+        """What a plan asks of a pool with so many samples a question. ``unsafe``: as for `Grader`."""
         families: dict[str, tuple[str, tuple[int, ...]]] = {}
         for strategy in plan.strategies:
             name = family(strategy)
@@ -59,6 +60,7 @@ class Dealing(msgspec.Struct, frozen=True, kw_only=True):
             budget=Budget.parse(plan.budget) if plan.budget else Budget(),
             price=plan.prices.get(plan.models[0]),
             families=families,
+            unsafe=unsafe,
         )
 
     @property

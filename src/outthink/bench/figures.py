@@ -137,7 +137,7 @@ def _calibration(runs: Runs) -> tuple[float | None, float | None, float | None, 
     Repeats of a question are not independent, so the error is taken a repeat at a time, one outcome a question.
     """
     sure, right = runs.values["confidence"], runs.values["correct"]
-    known = ~np.isnan(sure)
+    known = (sure >= 0) & (sure <= 1)  # a share of scores that may be negative is no probability
     if not known[:, 0].any():
         return None, None, None, []
     repeats = [place for place in range(sure.shape[1]) if known[:, place].any()]
@@ -152,8 +152,8 @@ def _pairs(every: Sequence[Runs], labels: Sequence[str], plan: Plan, clusters: S
     places = [(i, j) for j in range(len(every)) for i in range(j + 1, len(every))]
     compared = [
         compare(
-            (every[i].each("correct"), every[i].each("tokens")),
-            (every[j].each("correct"), every[j].each("tokens")),
+            (every[i].each("correct"), _spent(every[i])),
+            (every[j].each("correct"), _spent(every[j])),
             clusters=clusters,
             how=HOW,
         )
@@ -167,7 +167,14 @@ def _pairs(every: Sequence[Runs], labels: Sequence[str], plan: Plan, clusters: S
     ]
 
 
+def _spent(runs: Runs) -> Floats:
+    """Tokens of each question; ones where every run failed before it cost any, since a ratio needs something."""
+    tokens = runs.each("tokens")
+    return tokens if tokens.sum() > 0 else np.ones_like(tokens)
+
+
 def _pair(a: tuple[str, Runs], b: tuple[str, Runs], found: Comparison, holm_p: float, once: bool) -> Pair:
+    spent = bool(a[1].mean("tokens") and b[1].mean("tokens"))
     return Pair(
         a=a[0],
         b=b[0],
@@ -176,10 +183,10 @@ def _pair(a: tuple[str, Runs], b: tuple[str, Runs], found: Comparison, holm_p: f
         accuracy_diff_p=found.p,
         holm_p=holm_p,
         mcnemar_p=found.mcnemar_p if once else None,
-        detectable_difference=found.detectable,
+        detectable_difference=finite(found.detectable),
         distinguishable=found.ranks(holm_p),
-        token_ratio=finite(found.token_ratio.value),
-        token_ratio_ci=ends(found.token_ratio),
+        token_ratio=finite(found.token_ratio.value) if spent else None,
+        token_ratio_ci=ends(found.token_ratio) if spent else (None, None),
         flops_ratio=_over(a[1].mean("flops"), b[1].mean("flops")),
         seconds_ratio=_over(a[1].mean("seconds"), b[1].mean("seconds")),
     )

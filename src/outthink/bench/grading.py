@@ -56,6 +56,10 @@ class Grader:
                 self._passed[key] = (await self.check(program, row.tests)).passed
         return float(self._passed[key])
 
+    async def ready(self) -> None:
+        """Enter the sandbox now, so that a machine without one is told before anything is spent."""
+        await self._entered()
+
     async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
         """Hold a program against tests in the sandbox; see `Sandbox.check`."""
         return await (await self._entered()).check(code, tests, setup)

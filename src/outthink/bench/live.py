@@ -94,7 +94,7 @@ async def bench_live(source: str, folder: Path, asked: Asked, report: Report) ->
             line.model.price = plan.prices.get(line.model.name, line.model.price)
             engine.check_price(asked.budget, line.model)
         if data.rows[0].grader == "tests":
-            await grader.check("", ())  # told before anything is bought
+            await grader.ready()
         opened(folder, plan)
         with closing(LineWriter(str(folder / RUNS), go_on=True, remedy="")) as writer:
             job = _Job(engine, grader, plan, asked, writer, report)

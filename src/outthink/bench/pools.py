@@ -51,7 +51,7 @@ WORKERS = 2
 HERE = 2000
 """Runs up to which starting processes would take longer than the runs."""
 GRADING = 32
-"""Questions that are graded side by side; the sandbox runs as many programs as there are processors."""
+"""Questions of which programs are run side by side; the sandbox runs as many programs as there are processors."""
 _SAME = ("model", "source", "temperature", "max_tokens", "strategy", "prompt")
 
 
@@ -140,7 +140,7 @@ async def bench_pool(source: str, folder: Path, asked: Asked, report: Report) ->
     """Replay strategies over a pool into a folder, all but the summary. Raises `InputError`."""
     pool = read(source)
     plan = planned(source, pool, asked)
-    dealing = Dealing.of(plan, pool.text, pool.size)
+    dealing = Dealing.of(plan, pool.text, pool.size, asked.unsafe)
     progress = Progress(ledger=Ledger(Budget()), whole=2 * len(pool.rows))
     async with Grader(unsafe=asked.unsafe) as grader:
         await _tried(dealing, pool, grader)
@@ -248,7 +248,8 @@ class _Writing:
         self._progress.begun += self._next
         self._progress.done += self._next
         waiting = blocks[self._next :]
-        apart = bool(waiting) and waiting[0].data.grader != "tests" and size * len(waiting) > HERE
+        programs = bool(waiting) and waiting[0].data.grader == "tests"
+        apart = not programs and size * len(waiting) > HERE
         async with AsyncExitStack() as stack:
             workers = None
             if apart:
@@ -262,7 +263,8 @@ class _Writing:
                 return await dealt(self._dealing, block, grader)
 
             items = await stack.enter_async_context(aclosing(_each(waiting)))
-            await spread(items, work, self._land, concurrency=2 * WORKERS if apart else 1, ordered=True)
+            side_by_side = 2 * WORKERS if apart else GRADING if programs else 1
+            await spread(items, work, self._land, concurrency=side_by_side, ordered=True)
 
     def _land(self, done: Done) -> None:
         """Write a question's lines, but for those that are there."""

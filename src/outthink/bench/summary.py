@@ -80,7 +80,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     accuracy_diff_p: float
     holm_p: float
     mcnemar_p: float | None
-    detectable_difference: float
+    detectable_difference: float | None
     distinguishable: bool
     token_ratio: float | None
     token_ratio_ci: Interval

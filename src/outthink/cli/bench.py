@@ -118,9 +118,10 @@ def show(summary: Summary, console: Console) -> None:
         console.print(_difference(pair))
     open_ = [pair for pair in summary.pairs if not pair.distinguishable]
     if open_:
-        least = _percent(max(pair.detectable_difference for pair in open_))
+        least = [pair.detectable_difference for pair in open_]
         them = "The strategies" if not decided else "Other pairs"
-        console.print(f"{them} cannot be told apart here: differences up to {least} points would go unseen.")
+        size = "any" if None in least else f"up to {_percent(max(filter(None, least)))} points"
+        console.print(f"{them} cannot be told apart here: differences of {size} would go unseen.")
 
 
 def _table(summary: Summary) -> Table:
