@@ -9,6 +9,9 @@ from benching import pool_rows, read, write
 
 from outthink import Engine
 from outthink.bench import pools
+from outthink.bench.apart import Workers
+from outthink.bench.block import Block, Dealing
+from outthink.bench.plan import Asked, check_held_out
 from outthink.bench.stats import holm, majority_at_k, pass_at_k
 from outthink.bench.summary import Summary
 from outthink.core.errors import InputError, Unsupported
@@ -155,14 +158,21 @@ async def test_a_process_that_is_lost_ends_the_bench_with_a_word(benched, pool, 
         await benched(pool, *TWO, repeats=3)
 
 
-async def test_what_goes_wrong_in_a_process_of_its_own_is_told_here(benched, tmp_path, monkeypatch):
-    monkeypatch.setattr(pools, "HERE", 0)
-    rows = pool_rows(temperature=0.7)
-    rows[5] = msgspec.structs.replace(rows[5], fingerprint=pool_rows()[5].fingerprint)
+async def test_what_goes_wrong_in_a_process_of_its_own_is_told_here(benched, pool):
+    found = pools.read(pool)
+    plan = pools.planned(pool, found, Asked(strategies=TWO))
+    dealing = msgspec.structs.replace(Dealing.of(plan, found.text, 8), strategies=("best-of-n(n=9)",))
+    async with Workers(dealing, 1) as workers:
+        for _ in range(2):  # the process goes on
+            with pytest.raises(InputError, match="holds 8 samples of 'q0'"):
+                await workers.deal(Block(found.rows[0], found.data[0], []))
+
+
+async def test_a_prompt_that_no_budget_holds_costs_its_own_question_only(benched, tmp_path):
+    rows = pool_rows()
     rows[6] = msgspec.structs.replace(rows[6], prompt_tokens=10**6)
-    source = write(tmp_path / "p.jsonl", rows)
-    summary = await benched(source, TWO[0], repeats=2, budget=Budget(tokens=900))
-    assert summary.strategies[0].errors == 2  # a prompt that no budget holds is that question's own fault
+    summary = await benched(write(tmp_path / "p.jsonl", rows), TWO[0], repeats=2, budget=Budget(tokens=900))
+    assert summary.strategies[0].errors == 2
 
 
 async def test_cut_anywhere_and_gone_on_with_the_files_are_the_same_to_the_byte(benched, pool, tmp_path):
@@ -278,8 +288,6 @@ async def test_a_strategy_that_needs_new_text_is_told_to_run_live(benched, pool,
 
 
 async def test_questions_that_a_policy_was_fitted_on_are_refused(tmp_path):
-    from outthink.bench.plan import check_held_out
-
     policy = tmp_path / "policy.json"
     policy.write_text(json.dumps({"fingerprint": {"fitted_ids": ["q3", "q5"]}}))
     text = f'route(easy=direct, hard=auto(policy="{policy}"))'

@@ -58,21 +58,27 @@ class Workers:
     async def deal(self, block: Block) -> Done:
         """See `outthink.bench.block.dealt`. Raises `InputError` when the process was lost."""
         async with self._free:
-            process, reply = self._idle.pop()
-            assert process.stdin is not None
-            sent = _encode((self._dealing, block))
+            one = self._idle.pop()
             try:
-                await process.stdin.send(len(sent).to_bytes(_LONG, "big") + sent)
-                size = int.from_bytes(await reply.receive_exactly(_LONG), "big")
-                found = msgspec.msgpack.decode(await reply.receive_exactly(size), type=Done)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead) as error:
-                raise InputError(
-                    "a process of the bench was lost: is this machine out of memory? Run it again to go on"
-                ) from error
-            self._idle.append((process, reply))
+                found = await _asked(*one, _encode((self._dealing, block)))
+            finally:
+                self._idle.append(one)
         if found.error:
             raise InputError(found.error)
         return found
+
+
+async def _asked(process: Process, reply: BufferedByteReceiveStream, sent: bytes) -> Done:
+    """One block there, and what came of it back."""
+    assert process.stdin is not None
+    try:
+        await process.stdin.send(len(sent).to_bytes(_LONG, "big") + sent)
+        size = int.from_bytes(await reply.receive_exactly(_LONG), "big")
+        return msgspec.msgpack.decode(await reply.receive_exactly(size), type=Done)
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead) as error:
+        raise InputError(
+            "a process of the bench was lost: is this machine out of memory? Run it again to go on"
+        ) from error
 
 
 def work() -> None:
