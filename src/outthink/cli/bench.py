@@ -115,13 +115,13 @@ def show(summary: Summary, console: Console) -> None:
         console.print(f"{', '.join(floor)} %; {summary.repeats} orders of {summary.data.questions} questions")
     decided = [pair for pair in summary.pairs if pair.distinguishable]
     for pair in decided:
-        console.print(_difference(pair))
+        console.print(_difference(pair), soft_wrap=True)
     open_ = [pair for pair in summary.pairs if not pair.distinguishable]
     if open_:
         least = [pair.detectable_difference for pair in open_]
         them = "The strategies" if not decided else "Other pairs"
         size = "any" if None in least else f"up to {_percent(max(filter(None, least)))} points"
-        console.print(f"{them} cannot be told apart here: differences of {size} would go unseen.")
+        console.print(f"{them} cannot be told apart here: differences of {size} would go unseen.", soft_wrap=True)
 
 
 def _table(summary: Summary) -> Table:
