@@ -7,6 +7,7 @@ import pytest
 
 from outthink import Engine, Problem, plugins
 from outthink.bench.replay import Deck, ReplayRun
+from outthink.core.candidate import Score
 from outthink.core.errors import BudgetExhausted, BudgetTooSmall, InputError, Unsupported
 from outthink.core.problem import SamplingParams
 from outthink.core.usage import Budget
@@ -188,6 +189,18 @@ async def test_a_verifier_that_looks_at_each_alone_is_asked_once_a_sample():
         best = type(plugins.strategy("best-of-n"))(n=6, verifier=verifier)
         await best.solve(PROBLEM, ReplayRun(deck, seed))
     assert verifier.looked == 16
+
+
+async def test_scores_for_one_problem_are_not_those_for_another():
+    class Kind(Counting):
+        async def score(self, problem, candidates, run):
+            return [Score(verifier="kind", raw=float(problem.answer_kind == "number")) for _ in candidates]
+
+    deck, verifier = Deck(pool_row()), Kind()
+    for problem, worth in ((PROBLEM, 1.0), (msgspec.structs.replace(PROBLEM, answer_kind="span"), 0.0), (PROBLEM, 1.0)):
+        run = ReplayRun(deck)
+        scores = await run.score(problem, [await run.sample(PROBLEM)], verifier)
+        assert [one.worth for one in scores] == [worth]
 
 
 async def test_a_program_is_run_once_for_all_runs():
