@@ -9,12 +9,12 @@ from outthink.models.pool import Fingerprint, PoolRow, PoolSample
 
 
 def pool_rows(questions=12, samples=8, seed=0, **mark):
-    """Questions right with a chance of their own, 0 to 1 in even steps; wrong answers are 1 or 2."""
+    """Questions right with a chance of their own, 0 to 1 in even steps; wrong answers are 1 to 6."""
     draw = random.Random(seed)
     rows = []
     for number in range(questions):
         chance, gold = number / max(1, questions - 1), 10 + number
-        said = [gold if draw.random() < chance else draw.choice([1, 2]) for _ in range(samples)]
+        said = [gold if draw.random() < chance else draw.randrange(1, 7) for _ in range(samples)]
         rows.append(
             PoolRow(
                 id=f"q{number}",

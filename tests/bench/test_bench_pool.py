@@ -138,10 +138,11 @@ async def test_difficulty_parts_hold_every_question_once(benched, pool):
 
 async def test_known_accuracy_is_recovered_and_equal_strategies_are_not_told_apart(benched, tmp_path):
     pool = write(tmp_path / "p.jsonl", pool_rows(101, 8, seed=3))
-    summary = await benched(pool, "self-consistency(n=1)", "self-consistency(n=1, width=2)", "self-consistency(n=8)")
+    strategies = "self-consistency(n=1)", "self-consistency(n=1, width=2)", "self-consistency(n=8)"
+    summary = await benched(pool, *strategies, repeats=20)
     one, same, vote = summary.strategies
     assert one.accuracy_ci[0] <= 0.5 <= one.accuracy_ci[1]  # the chances were 0, 0.01 … 1
-    assert one.accuracy == pytest.approx(summary.random, abs=0.02)
+    assert one.accuracy == pytest.approx(summary.random, abs=0.03)
     assert (same.accuracy, same.tokens_mean) == (one.accuracy, one.tokens_mean)
     told = {(pair.a, pair.b): pair.distinguishable for pair in summary.pairs}
     assert told == {(same.label, one.label): False, (vote.label, one.label): True, (vote.label, same.label): True}

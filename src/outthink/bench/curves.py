@@ -18,7 +18,7 @@ from outthink.bench.summary import CurvePoint, Interval
 
 Floats = NDArray[np.float64]
 COARSE = Resampling(resamples=2000)
-"""For the bands of curves, of which there are many."""
+"""For the bands of curves, and savings against them, of which there are many."""
 MAJORITY = "majority"
 """The fixed curve of a plain vote over k samples, all paid for."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from outthink.bench.curves import Scaling, ends, finite, scaling
+from outthink.bench.curves import COARSE, Scaling, ends, finite, scaling
 from outthink.bench.plan import Plan, family, own_n
 from outthink.bench.results import QUESTIONS, ROWS, QuestionRow, RunRow, read_lines
 from outthink.bench.stats import (
@@ -229,7 +229,7 @@ def _iso_accuracy(
         own = runs.each("tokens"), runs.each("correct")
         for name, fixed in curves.fixed.items():
             if name != family(runs.strategy) and own[0].sum() > 0:
-                saved = iso_accuracy_saving(fixed, own, clusters=clusters, how=HOW)
+                saved = iso_accuracy_saving(fixed, own, clusters=clusters, how=COARSE)
                 found.append(IsoAccuracy(label, name, float(own[1].mean()), finite(saved.value), ends(saved)))
     return found
 
