@@ -45,8 +45,7 @@ def data(path, questions=12):
     return str(path)
 
 
-def test_a_table_a_line_for_each_decided_difference_and_progress_apart(outthink, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+def test_a_table_a_line_for_each_decided_difference_and_progress_apart(outthink, tmp_path):
     (tmp_path / "prices.toml").write_text("[tiny]\nprice_in = 1\nprice_out = 2.5\n")
     arguments = ("bench", pool(tmp_path / "p"), *STRATEGIES, "--out", str(tmp_path / "out"), "--repeats", "20")
     status, out, err = outthink(*arguments, "--price", str(tmp_path / "prices.toml"))

@@ -34,6 +34,9 @@ _MODELS: Any = typer.Option(
     None, "--model", "-m", help="Given once for each; a pool has its own.", autocompletion=complete.models
 )
 
+_WIDE = 160
+"""Columns of a table that no terminal holds."""
+
 
 def register(root: typer.Typer, summary: str) -> None:
     root.command("bench", help=summary)(bench_)
@@ -97,7 +100,7 @@ def bench_(
     if json:
         sys.stdout.write((out / SUMMARY).read_text())
         return
-    show(ended, Console(highlight=False))
+    show(ended, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE))
     failed = sum(figures.errors for figures in ended.strategies)
     if failed and ended.kind == "live":
         print(
@@ -125,7 +128,7 @@ def show(summary: Summary, console: Console) -> None:
 
 
 def _table(summary: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     timed = any(one.seconds_p50 is not None for one in summary.strategies)
     priced = any(one.usd_mean is not None for one in summary.strategies)
     table.add_column("strategy", overflow="fold")
