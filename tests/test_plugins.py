@@ -28,7 +28,7 @@ def test_an_expression_is_printed_in_the_techniques_own_order_with_nothing_added
     ("text", "error", "told"),
     [
         ("self-consistancy", UnknownName, "did you mean 'self-consistency'"),
-        ("magic", UnknownName, "Known: best-of-n, cot, direct, self-consistency, think"),
+        ("magic", UnknownName, "Known: best-of-n, cascade, cot, direct, "),
         ("self-consistency(m=3)", UnknownName, "It takes n=8, temperature=0.7, width=8"),
         ("direct(n=3)", UnknownName, "It takes none"),
         ("self-consistency(n=many)", BadSpec, "n takes int, not many"),
@@ -36,7 +36,7 @@ def test_an_expression_is_printed_in_the_techniques_own_order_with_nothing_added
         ("self-consistency(n=true)", BadSpec, "n takes int"),
         ("self-consistency(n=0)", BadSpec, "n takes 1 to 4096"),
         ("self-consistency(temperature=9)", BadSpec, "temperature takes 0 to 2"),
-        ("self-consistency(1, 2, 3, 4)", BadSpec, "at most 3 arguments"),
+        ("self-consistency(1, 2, 3, 4, 5)", BadSpec, "at most 4 arguments"),
         ("self-consistency(8, n=8)", BadSpec, "n is given twice"),
         ("cot(shots=9)", BadSpec, "shots takes 0 to 4"),
     ],
@@ -51,7 +51,12 @@ def test_every_strategy_is_described():
     infos = {info.name: info for info in plugins.describe()}
     assert set(infos) >= {"direct", "cot", "self-consistency"}
     assert all(info.summary for info in infos.values())
-    assert {p.name: p.default for p in infos["self-consistency"].parameters} == {"n": 8, "temperature": 0.7, "width": 8}
+    assert {p.name: p.default for p in infos["self-consistency"].parameters} == {
+        "n": 8,
+        "temperature": 0.7,
+        "width": 8,
+        "stop_below": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from outthink.core.problem import Problem
 from outthink.core.protocols import Model, Strategy
 from outthink.core.usage import Budget, Usage
 from outthink.engine.cache import SampleCache, switched_off
-from outthink.engine.context import Limits, Line, RunContext, Services, Shared
+from outthink.engine.context import Limits, Line, RewardLine, RunContext, Services, Shared
 from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog, TraceFile
 from outthink.engine.pace import Pace
@@ -59,6 +59,7 @@ class Engine:
         self._concurrency, self._timeout = concurrency, timeout
         self._cache = SampleCache(cache_file()) if cache and not switched_off() else None
         self._lines: dict[str, Line] = {}
+        self._rewards: dict[str, RewardLine] = {}
         self.config = load_config()
         if model is not None and not isinstance(model, str):
             self._lines[model.name] = Line(model, concurrency)
@@ -74,9 +75,10 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._closed = True
-        lines, self._lines = self._lines, {}
+        lines = (*self._lines.values(), *self._rewards.values())
+        self._lines, self._rewards = {}, {}
         with anyio.CancelScope(shield=True):
-            for line in lines.values():
+            for line in lines:
                 await line.model.aclose()
         if self._cache is not None:
             self._cache.close()
@@ -99,6 +101,19 @@ class Engine:
         model = await plugins.model_opener(full)(full, timeout=self._timeout, alias=alias)
         pace = Pace(alias.rpm, alias.tpm) if alias.paced else None
         return Line(model, self._concurrency, pace=pace, refuses=frozenset(alias.refuses))
+
+    async def reward(self, model: str) -> RewardLine:
+        """A reward model by its text or alias, opened at its first use; raises as `line`."""
+        async with self._opening:
+            if self._closed:
+                raise InputError("this engine is closed; ask inside its async with block, or make another")
+            if model not in self._rewards:
+                alias = self.config.models.get(model)
+                text = model if alias is None else f"{alias.name or model}@{alias.endpoint}"
+                found = await plugins.reward_opener()(text, timeout=self._timeout, alias=alias)
+                pace = Pace(alias.rpm, alias.tpm) if alias is not None and alias.paced else None
+                self._rewards[model] = RewardLine(found, self._concurrency, pace=pace)
+        return self._rewards[model]
 
     async def solve(
         self,
@@ -131,12 +146,14 @@ class Engine:
         log = EventLog(trace)
         if watch is not None:
             watch(log)
-        line = await self.line(model)
-        self.check_price(limits, line.model, model)
-        services = Services(self._cache, plugins.best_verifier)
-        context = RunContext(
-            {line.model.name: line}, line.model.name, log, 0 if seed is None else seed, services, live=live
-        )
+
+        async def open_line(text: str | None) -> Line:
+            line = await self.line(text)
+            self.check_price(limits, line.model, text)
+            return line
+
+        services = Services(self._cache, plugins.find_verifier, open_line, self.reward)
+        context = RunContext(await open_line(model), log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:
             ledger, deadline = Ledger(limits, within.ledger), min(deadline, within.deadline)

@@ -18,10 +18,11 @@ from outthink.core.errors import BadSpec, InputError, UnknownName
 from outthink.core.finding import Finding
 from outthink.core.names import did_you_mean
 from outthink.core.problem import Problem
-from outthink.core.protocols import Model, Strategy, Verifier
+from outthink.core.protocols import Model, RewardModel, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
 
 ModelOpener = Callable[..., Awaitable[Model]]
+RewardOpener = Callable[..., Awaitable[RewardModel]]
 _STRATEGIES, VERIFIERS = "outthink.strategies", "outthink.verifiers"
 _GROUPS: dict[Any, str] = {Strategy: _STRATEGIES, Verifier: VERIFIERS}
 _NOUNS = {_STRATEGIES: "strategy", VERIFIERS: "verifier"}
@@ -64,10 +65,10 @@ def verifier(text: str) -> Verifier:
     return cast("Verifier", _build(parse(text), text, VERIFIERS))
 
 
-def best_verifier(problem: Problem) -> Verifier:
-    """The best verifier there is for a problem without more than the problem itself."""
+def find_verifier(name: str | None, problem: Problem) -> Verifier:
+    """A verifier by its name; None: the best there is for a problem without more than the problem itself."""
     del problem  # tests will be the first choice where there are any
-    return verifier("confidence")
+    return verifier(name or "confidence")
 
 
 @lru_cache(256)
@@ -94,6 +95,11 @@ def parameters(name: str) -> list[str]:
 def model_opener(text: str) -> ModelOpener:
     """What opens a model text: an entry point by form (``NAME@URL``, ``.gguf``), by scheme, or by name."""
     return cast("ModelOpener", _load("outthink.models", model_scheme(text)))
+
+
+def reward_opener() -> RewardOpener:
+    """What opens a reward model text (``NAME@URL``)."""
+    return cast("RewardOpener", _load("outthink.rewards", "http"))
 
 
 def model_scheme(text: str) -> str:
@@ -194,11 +200,11 @@ def _ordered(call: Call, group: str) -> Call:
     hints = get_type_hints(_class_of(call, group))
     args: list[Value] = []
     kwargs: list[tuple[str, Value]] = []
-    for name, value in _bound(call, "", group):
+    for place, (name, value) in enumerate(_bound(call, "", group)):
         inner = next((_GROUPS[option] for option in _options(hints[name]) if option in _GROUPS), None)
         if isinstance(value, Call) and inner is not None:
             value = _ordered(value, inner)
-            if inner == _STRATEGIES and not kwargs:
+            if inner == _STRATEGIES and place == len(args) and (name == "strategy" or place < len(call.args)):
                 args.append(value)
                 continue
         kwargs.append((name, value))

@@ -16,7 +16,12 @@ from outthink.models.pool import Fingerprint, PoolRow, PoolSample, open_pool
 pytestmark = pytest.mark.anyio
 QUESTION = "How many legs have 7 cats and 3 birds?"
 PROBLEM = Problem(messages=({"role": "user", "content": QUESTION},), answer_kind="number")
-BUILT_IN = [info.name for info in plugins.describe()]
+NEW_TEXT = ("refine", "revise-chains", "cascade", "route")  # may revise, which a pool cannot
+BUILT_IN = [
+    info.name
+    for info in plugins.describe()
+    if info.name not in NEW_TEXT and not any(one.required for one in info.parameters)
+]
 STRATEGIES = [
     *BUILT_IN,
     "self-consistency(n=16)",
@@ -168,6 +173,11 @@ async def test_what_was_never_asked_cannot_be_answered():
     run = ReplayRun(Deck(pool_row()))
     with pytest.raises(Unsupported, match="run the strategy live"):
         await run.sample(Problem.of("Is this right?"))
+
+
+async def test_a_revision_is_refused():
+    with pytest.raises(Unsupported, match="run the strategy live"):
+        await replayed("refine", pool_row(), 0)
 
 
 class Counting:

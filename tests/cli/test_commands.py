@@ -8,14 +8,14 @@ import pytest
 def test_strategies_lists_each_with_its_parameters_and_paper(outthink):
     status, out, err = outthink("strategies")
     assert (status, err) == (0, "")
-    assert "self-consistency(n=8, temperature=0.7, width=8)  [arXiv:2203.11171]" in out
+    assert "self-consistency(n=8, temperature=0.7, width=8, stop_below=none)  [arXiv:2203.11171]" in out
     rows = {row["name"]: row for row in json.loads(outthink("strategies", "--json").out)}
     assert {"direct", "cot", "self-consistency"} <= set(rows)
     for row in rows.values():
         assert set(row) == {"name", "summary", "parameters", "needs", "paper"}
         assert row["summary"]
     found = {parameter["name"]: parameter["default"] for parameter in rows["self-consistency"]["parameters"]}
-    assert found == {"n": 8, "temperature": 0.7, "width": 8}
+    assert found == {"n": 8, "temperature": 0.7, "width": 8, "stop_below": None}
 
 
 def test_models_lists_the_catalog(outthink):

@@ -28,7 +28,7 @@ SCRIPT = Script(accuracy=0.5, words=20)
 async def solve(model, text, pace=None, budget=Budget()):
     log = EventLog()
     line = Line(model, 64, pace=pace)
-    run = EngineRun(RunContext({model.name: line}, model.name, log, 0), Limits(ledger := Ledger(budget), log))
+    run = EngineRun(RunContext(line, log, 0), Limits(ledger := Ledger(budget), log))
     result = await strategy(text).solve(QUESTION, run)
     return result, log, ledger
 
@@ -67,7 +67,7 @@ async def test_a_call_that_waits_holds_no_budget_and_no_permit():
     pace = Pace(rpm=1)
     log, ledger = EventLog(), Ledger(Budget(calls=50, tokens=100_000))
     line = Line(model, 64, pace=pace)
-    run = EngineRun(RunContext({model.name: line}, model.name, log, 0), Limits(ledger, log))
+    run = EngineRun(RunContext(line, log, 0), Limits(ledger, log))
     async with anyio.create_task_group() as group:
         for index in range(4):
             group.start_soon(lambda i=index: run.sample(QUESTION, index=i))

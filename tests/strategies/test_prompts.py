@@ -9,7 +9,7 @@ from outthink.strategies.prompts import _EXAMPLES, SHOTS, few_shot, zero_shot
 
 @pytest.mark.parametrize("kind", _EXAMPLES)
 def test_every_example_ends_in_an_answer_that_can_be_read(kind):
-    assert len(_EXAMPLES[kind]) == (0 if kind == "code" else SHOTS)
+    assert len(_EXAMPLES[kind]) == (1 if kind == "code" else SHOTS)
     for question, answer in _EXAMPLES[kind]:
         assert extract(answer, kind) is not None, question
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from outthink.core.errors import OutthinkError
-from outthink.engine.groups import task_group
+from outthink.core.groups import task_group
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -23,7 +23,7 @@ from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams, text_of
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Cost, Role, Usage
-from outthink.core.wire import Bill, Price
+from outthink.core.wire import Bill, Price, RateAsk
 from outthink.engine.call import ENDLESS
 from outthink.engine.ledger import Ledger, Want
 from outthink.engine.partial import apart, candidate
@@ -203,7 +203,12 @@ class ReplayRun:
         index: int = 0,
         model: str | None = None,
         final: bool = False,
+        parent: Candidate | None = None,
     ) -> Candidate:
+        if parent is not None:
+            raise Unsupported(
+                f"the pool {self._deck.path} cannot revise anything; run the strategy live, on a data set"
+            )
         return self.deal(problem, params, index, 1, model)[0]
 
     async def continue_(
@@ -232,7 +237,20 @@ class ReplayRun:
         model: str | None = None,
         final: bool = False,
     ) -> AbstractAsyncContextManager[Dealt]:
-        return Dealt(self, lambda index, size: self.deal(problem, params, index, size, model), first, n, width)
+        def deal(index: int, size: int) -> list[Candidate]:
+            if params.stop_below is None:
+                return self.deal(problem, params, index, size, model)
+            found: list[Candidate] = []  # each a request of its own, as where it might be stopped
+            for place in range(index, index + size):
+                try:
+                    found += self.deal(problem, params, place, 1, model)
+                except BudgetExhausted:
+                    if not found:
+                        raise
+                    break
+            return found
+
+        return Dealt(self, deal, first, n, width)
 
     def deal(self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None) -> list[Candidate]:
         """One call for samples from ``index`` on: as many of the ``n`` as the budget lets one request hold.
@@ -240,8 +258,7 @@ class ReplayRun:
         Raises `BudgetExhausted`, `InputError`.
         """
         deck, ledger, given = self._deck, self._limits.ledger, problem.params
-        if model not in (None, deck.model):
-            raise UnknownName(f"this run has no model {model!r}; it has {deck.model}", (deck.model,))
+        self._own(model)
         deck.check_asked(problem.messages, given.get("temperature", params.temperature))
         longest = problem.limit(params.max_tokens)
         if longest is None and ledger.shared and ledger.bounds_cost:
@@ -254,7 +271,9 @@ class ReplayRun:
         places = self._hand.order if seed == self._hand.seed else deck.order(seed)
         if index + hold.n > len(places):
             raise too_few(deck.path, deck.row, index + hold.n)
-        logprobs = bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0))
+        logprobs = params.stop_below is not None or bool(
+            given.get("logprobs", params.logprobs or params.top_logprobs > 0)
+        )
         found = [deck.candidate(places[i], i, problem, hold.max_tokens, logprobs) for i in range(index, index + hold.n)]
         completion = sum([one.tokens for one in found])
         bill = Bill(deck.row.prompt_tokens if index == 0 or deck.each_prompt else 0, completion)
@@ -264,6 +283,12 @@ class ReplayRun:
         self._hand.candidates.extend(found)
         return found
 
+    def _own(self, model: str | None) -> None:
+        """Raises `UnknownName` for another model than the pool's."""
+        known = self._deck.model
+        if model not in (None, known):
+            raise UnknownName(f"the pool {self._deck.path} has no model {model!r}; it has {known}", (known,))
+
     def _refused(self, want: Want) -> Exception:
         error = self._limits.ledger.refusal(want)
         if isinstance(error, BudgetExhausted) and self._limits.ended_by is None:
@@ -271,13 +296,15 @@ class ReplayRun:
         return error
 
     @asynccontextmanager
-    async def child(self, budget: Budget) -> AsyncGenerator[ReplayRun]:
+    async def child(self, budget: Budget = Budget(), *, model: str | None = None) -> AsyncGenerator[ReplayRun]:
+        self._own(model)
         yield self._within(_Limits(Ledger(budget, self._limits.ledger)), self._role)
 
     async def score(
-        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | str | None = None
     ) -> list[Score]:
-        verifier = verifier or plugins.best_verifier(problem)
+        if verifier is None or isinstance(verifier, str):
+            verifier = plugins.find_verifier(verifier, problem)
         run = self._within(self._limits, "verifier")
         try:
             if getattr(verifier, "alone", False):
@@ -300,6 +327,9 @@ class ReplayRun:
             scores = await verifier.score(problem, [candidates[place] for place in new], run)
             known.update((keys[place], score) for place, score in zip(new, scores, strict=True))
         return [known[key] for key in keys]
+
+    async def rate(self, ask: RateAsk, model: str) -> list[tuple[float, ...]]:
+        raise Unsupported(f"the pool {self._deck.path} has no reward model {model}; run the strategy live")
 
     async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
         """Run a program against tests in the sandbox; each program once for all runs of the question."""

@@ -27,10 +27,10 @@ from outthink.cli.live import follow, summary
 from outthink.cli.solve import shown
 from outthink.core.candidate import Result
 from outthink.core.errors import BadSpec, InputError, OutthinkError, UnknownName
+from outthink.core.groups import task_group
 from outthink.core.names import did_you_mean
 from outthink.core.problem import ANSWER_KINDS, AnswerKind, Message, Problem
 from outthink.core.usage import Budget
-from outthink.engine.groups import task_group
 from outthink.engine.log import EventLog
 
 HELP = """\

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 
 from outthink.batch.progress import Progress, Report
 from outthink.cli.interrupts import interrupts
-from outthink.engine.groups import task_group
+from outthink.core.groups import task_group
 
 T = TypeVar("T")
 EVERY = 10.0

@@ -19,8 +19,8 @@ from outthink.cli.interrupts import interrupts
 from outthink.cli.live import follow, summary
 from outthink.core.candidate import Result
 from outthink.core.errors import BadProblem, BadSpec, InputError
+from outthink.core.groups import task_group
 from outthink.core.problem import AnswerKind, Problem
-from outthink.engine.groups import task_group
 from outthink.engine.log import EventLog, TraceFile
 
 STARTED = time.monotonic() - time.process_time()

@@ -94,6 +94,17 @@ class Sampled(EventBase):
     candidate: Candidate
 
 
+class GivenUp(EventBase):
+    """A sample is stopped in mid-generation: after ``tokens`` new tokens of at most ``max_tokens``, the mean log
+    probability of its last group of tokens (``group``) was below ``threshold``."""
+
+    index: int
+    tokens: int
+    max_tokens: int | None
+    group: float
+    threshold: float
+
+
 class Voted(EventBase):
     """The vote as it stands: votes by answer, the leader first; ``seen`` of ``n`` candidates."""
 
@@ -150,6 +161,7 @@ Event = (
     | CallFailed
     | Grew
     | Sampled
+    | GivenUp
     | Voted
     | Scored
     | Warned

@@ -33,6 +33,8 @@ class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
     ``max_tokens`` counts new tokens of one choice; ``logprobs`` asks for the tokens' log probabilities,
     ``top_logprobs`` for those of so many likeliest tokens at each place (20 is what servers give at most).
     ``thinking``: at most so many tokens of a reasoning model's own thinking, as near as its server can be told.
+    ``stop_below``: a choice whose mean log probability over a sliding group of tokens (`outthink.core.candidate.GROUP`)
+    falls below this is stopped there, ``cancelled``; each choice is then a stream of its own.
     """
 
     temperature: float | None = None
@@ -42,6 +44,7 @@ class SamplingParams(msgspec.Struct, frozen=True, omit_defaults=True):
     logprobs: bool = False
     top_logprobs: int = 0
     thinking: int | None = None
+    stop_below: float | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.usage import Budget
-from outthink.core.wire import Ask, Delta, Feature, Price, Reply
+from outthink.core.wire import Ask, Delta, Feature, Price, RateAsk, RateCall, Rating, Reply
 
 EndedBy = Literal["budget", "deadline"]
 
@@ -70,6 +70,26 @@ class Model(Protocol):
         ...
 
 
+class RewardModel(Protocol):
+    """What says how good a text is, and makes none. Raises only `outthink.core.errors`; keeps no state of any run."""
+
+    name: str
+    price: Price | None
+    parameters: float | None
+
+    async def requests(self, ask: RateAsk) -> tuple[RateCall, ...]:
+        """The requests that an ask takes; may ask the server what it is. Raises `InputError` for what it cannot."""
+        ...
+
+    async def rate(self, call: RateCall) -> Rating:
+        """One request. Raises `ServerError`, `ContextOverflow`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
 class Samples(Protocol):
     """Candidates of one fan-out, as they land. ``landed``: how many wait to be taken."""
 
@@ -90,7 +110,7 @@ class Run(Protocol):
 
     @property
     def model(self) -> str:
-        """The name of the model that is asked when none is named."""
+        """The model that is asked when none is named."""
         ...
 
     async def sample(
@@ -101,10 +121,12 @@ class Run(Protocol):
         index: int = 0,
         model: str | None = None,
         final: bool = False,
+        parent: Candidate | None = None,
     ) -> Candidate:
         """One candidate, cut short (``finish`` tells) when a limit is met on the way.
 
-        ``final``: whatever it says is the answer, so that a live run may show it while it grows.
+        ``final``: whatever it says is the answer, so that a live run may show it while it grows. ``parent``: the
+        candidate that this one revises. ``model``: another model than the run's own, by its text.
         Raises `BudgetExhausted` when no call fits, `ServerError` when every try failed.
         """
         ...
@@ -149,17 +171,26 @@ class Run(Protocol):
         ...
 
     async def score(
-        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | str | None = None
     ) -> list[Score]:
-        """What each candidate is worth, in their order; without ``verifier`` by the best available.
+        """What each candidate is worth, in their order; by a verifier's name too, and without ``verifier`` by the
+        best available.
 
         What the verifier spends is counted under its own role. One that fails says nothing (no ``raw``), with a
         warning: a verifier never costs an answer.
         """
         ...
 
-    def child(self, budget: Budget) -> AbstractAsyncContextManager[Run]:
-        """A run inside this one, with limits of its own; both ledgers are charged."""
+    async def rate(self, ask: RateAsk, model: str) -> list[tuple[float, ...]]:
+        """What the reward model of this text says of each answer: a value a step, or one; none where it cannot tell.
+
+        Raises `ServerError` or `BudgetExhausted` when it says nothing of any, `InputError` when it cannot be asked; a
+        budget that has no room for it is not at its end by that.
+        """
+        ...
+
+    def child(self, budget: Budget = ..., *, model: str | None = None) -> AbstractAsyncContextManager[Run]:
+        """A run inside this one, with limits (and a model) of its own; both ledgers are charged."""
         ...
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:

@@ -97,6 +97,51 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
     bill: Bill | None = None
 
 
+Endpoint = Literal["auto", "pooling", "classify", "score", "rerank", "chat", "completions", "plain"]
+"""How a reward model is asked: by the name of its server's endpoint, ``plain`` being our own protocol."""
+SplitRule = Literal["auto", "step", "blank", "line"]
+"""Where one step of an answer ends; see `outthink.answers.steps`."""
+
+
+class RateAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reward model is asked: what each of ``answers`` to one conversation is worth.
+
+    ``process``: a value for each step (split by ``split``), else one for the whole. ``form``: how the model wants its
+    text, by name; ``auto``: by the model's own name.
+    """
+
+    messages: tuple[Message, ...]
+    answers: tuple[str, ...]
+    process: bool = False
+    endpoint: Endpoint = "auto"
+    form: str = "auto"
+    split: SplitRule = "auto"
+
+
+class RateCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that a `RateAsk` takes: ``body`` to ``path``, read as ``endpoint`` replies.
+
+    ``answers``: the answer that each value of the reply belongs to, by place. ``values``: how many each of them must
+    get. ``bound``: at most how many prompt tokens it has; ``new_tokens``: how many it makes.
+    """
+
+    endpoint: str
+    process: bool
+    path: str
+    body: dict[str, Any]
+    answers: tuple[int, ...]
+    values: tuple[int, ...]
+    bound: int
+    new_tokens: int = 0
+
+
+class Rating(msgspec.Struct, frozen=True):
+    """What a reward model said: the values of each answer of a `RateCall` (none where it could not tell)."""
+
+    values: tuple[tuple[float, ...], ...]
+    bill: Bill | None
+
+
 class Price(msgspec.Struct, frozen=True):
     """US dollars per million tokens."""
 

@@ -15,14 +15,15 @@ import msgspec
 
 from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, Lacks, Overloaded, ServerError, TimedOut
-from outthink.core.events import CallFailed, CallSettled, CallStarted, Overdraft, Sampled
+from outthink.core.events import CallFailed, CallSettled, CallStarted, GivenUp, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Role, Usage
 from outthink.core.wire import Ask, Bill, Choice, Delta, Reply
+from outthink.engine.admit import admit
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.ledger import STREAM_STEP, Hold, Want
 from outthink.engine.pace import Turn
-from outthink.engine.partial import Growing, apart, as_continued, candidate, gone_on, with_certainty, with_tokens
+from outthink.engine.partial import Growing, apart, candidate, gone_on, with_certainty, with_parent, with_tokens
 from outthink.engine.settle import Ending, apportion, settle
 from outthink.engine.showing import Showing
 
@@ -40,7 +41,7 @@ class Job(msgspec.Struct, frozen=True):
     """Samples ``index`` to ``index + n - 1`` of one prompt, after ``attempts`` failed tries.
 
     ``said``: the beginning that they go on from, of ``parent``.
-    ``live``: streamed, each piece put on record as it comes.
+    ``live``: streamed, each piece put on record as it comes. ``stop_below``: see `SamplingParams`.
     """
 
     ask: Ask
@@ -51,6 +52,7 @@ class Job(msgspec.Struct, frozen=True):
     said: str = ""
     parent: Candidate | None = None
     live: bool = False
+    stop_below: float | None = None
 
     def part(self, start: int, n: int) -> Job:
         """A part of it, as a job of its own."""
@@ -117,7 +119,7 @@ class Caller:
             self.line.limiter.congested()
         tries = HALVE_AFTER if job.n > 1 else ATTEMPTS
         final = not error.retryable or landed or job.attempts >= tries
-        delay = None if final else _backoff(job.attempts, error.retry_after)
+        delay = None if final else backoff(job.attempts, error.retry_after)
         self.context.log.emit(
             CallFailed(call=self.context.calls, error=str(error), status=error.status, retry_in=delay)
         )
@@ -125,10 +127,13 @@ class Caller:
 
     async def _attempt(self, job: Job, land: Land) -> Job | None:
         ledger, line, bounded = self.ledger, self.line, self.ledger.bounds_cost
-        if bounded:
+        watched = job.stop_below is not None
+        if bounded or watched:  # a stream that is stopped has no bill, and its prompt should be counted nonetheless
             await self.context.count_prompt(line, job.ask)
         prompt = self.context.prompt_bound(line, job.ask)
-        streaming = (self.limits.timed or job.live) and "stream" not in line.model.lacks
+        streaming = (self.limits.timed or job.live or watched) and "stream" not in line.model.lacks
+        if watched and not line.model.lacks.isdisjoint(("stream", "logprobs")):
+            self.context.warn(f"{line.model.name} streams no log probabilities: no chain can be stopped by them")
         longest = job.ask.max_tokens
         if longest is None and bounded and ledger.shared:  # or one call would hold all that is left for the others
             longest = ENDLESS
@@ -149,7 +154,7 @@ class Caller:
     async def _fly(self, job: Job, want: Want, land: Land, streaming: bool, turn: Turn | None = None) -> Job | None:
         line = self.line
         permits = line.permits(job.n)  # these very ones are given back: a refusal may change what a call takes
-        hold = await self._admit(job, want, permits)
+        hold = await admit(self.limits, line.limiter, want, permits, final=not job.ask.continues)
         flight = Flight(self, job, hold, want.prompt, land)
         if line.pace and turn:
             line.pace.leave(turn)
@@ -167,26 +172,8 @@ class Caller:
         left = job.n - flight.answered
         return job.part(flight.answered, left) if left > 0 else None
 
-    async def _admit(self, job: Job, want: Want, permits: int) -> Hold:
-        """Permits and a hold, together: neither is kept while waiting for the other."""
-        limiter = self.line.limiter
-        while True:
-            await limiter.acquire(permits)
-            hold = self.ledger.try_hold(want)
-            if hold is not None:
-                return hold
-            limiter.release(permits)
-            if not self.ledger.could_fit(want):
-                raise self._no_room(want, final=not job.ask.continues)
-            await self.ledger.freed()
 
-    def _no_room(self, want: Want, final: bool) -> Exception:
-        """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
-        error = self.ledger.refusal(want)
-        return self.limits.end("budget", str(error)) if final and isinstance(error, BudgetExhausted) else error
-
-
-def _backoff(attempt: int, retry_after: float | None) -> float:
+def backoff(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait: what the server asked for (at most 30), else full jitter over 0.1 × 2^k up to 4."""
     if retry_after is not None:
         return min(retry_after, _PATIENCE)
@@ -266,7 +253,7 @@ class Flight:
                     self._ending.arrived += delta.tokens
                     if delta.finish is not None:
                         self._keep([self._add_grown(grown)])
-                    elif not self._covered():
+                    elif self._hopeless(grown) or not self._covered():
                         break
         except ServerError as error:
             self._ending.error = error
@@ -283,6 +270,22 @@ class Flight:
         piece = self._showing[choice].piece(delta)
         if piece is not None:
             self._caller.context.log.emit(piece)
+
+    def _hopeless(self, grown: Growing) -> bool:
+        """Whether this sample (the only one of its stream) is to be stopped here, which is put on record."""
+        threshold, group = self._job.stop_below, grown.group
+        if threshold is None or group is None or group >= threshold or self._hold.n > 1:
+            return False
+        self._caller.context.log.emit(
+            GivenUp(
+                index=self._job.index,
+                tokens=grown.tokens,
+                max_tokens=self._ask.max_tokens,
+                group=group,
+                threshold=threshold,
+            )
+        )
+        return True
 
     def _covered(self) -> bool:
         """False when a reply has passed what it was allowed (a server may ignore ``max_tokens``) and no more can
@@ -348,7 +351,7 @@ class Flight:
             found = msgspec.structs.replace(found, logprobs=None)
         if job.ask.top_logprobs and found.logprobs is not None:
             found = with_certainty(found, choice.raw_logprobs)
-        return found if not job.ask.continues else as_continued(found, job.parent)
+        return with_parent(found, job.parent, continues=job.ask.continues)
 
     def _add(self, found: Candidate, landing: bool = True) -> None:
         context = self._caller.context

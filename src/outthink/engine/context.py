@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from outthink.core.candidate import Candidate, Score
-from outthink.core.errors import BudgetExhausted, ServerError
+from outthink.core.errors import BudgetExhausted, ServerError, UnknownName
 from outthink.core.events import LimitReached, Prompted, Scored, Warned
 from outthink.core.problem import Message, Problem
-from outthink.core.protocols import EndedBy, Model, Verifier
+from outthink.core.protocols import EndedBy, Model, RewardModel, Verifier
 from outthink.core.wire import Ask
 from outthink.engine.cache import SampleCache
 from outthink.engine.ledger import Ledger
@@ -46,12 +46,24 @@ class Line:
         return n if self.model.slots else 1
 
 
+class RewardLine:
+    """One reward model with its limiter, shared by every run of an engine; see `Line`."""
+
+    def __init__(self, model: RewardModel, concurrency: int, *, pace: Pace | None = None) -> None:
+        self.model, self.pace = model, pace
+        self.limiter = Limiter(concurrency)
+        self.margin = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What runs are given besides models. ``best_verifier``: the best there is for a problem, by its needs."""
+    """What runs are given besides their model. ``find_verifier``: a verifier by its name, None for the best there is
+    for a problem. ``open_line`` and ``reward``: another model and a reward model, by their text."""
 
     cache: SampleCache | None = None
-    best_verifier: Callable[[Problem], Verifier] | None = None
+    find_verifier: Callable[[str | None, Problem], Verifier] | None = None
+    open_line: Callable[[str], Awaitable[Line]] | None = None
+    reward: Callable[[str], Awaitable[RewardLine]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +79,30 @@ class RunContext:
 
     def __init__(
         self,
-        lines: Mapping[str, Line],
-        default: str,
+        first: Line,
         log: EventLog,
         seed: int,
         services: Services = Services(),
         *,
         live: bool = False,
     ) -> None:
-        self.lines, self.default, self.log, self.seed, self.live = lines, default, log, seed, live
-        self.cache, self.best_verifier = services.cache, services.best_verifier
+        self.default, self.log, self.seed, self.live = first.model.name, log, seed, live
+        self._lines, self._open_line = {first.model.name: first}, services.open_line
+        self.cache, self.find_verifier, self.reward = services.cache, services.find_verifier, services.reward
         self.candidates: list[Candidate] = []
         self.calls = 0
         self._prompts: dict[int, tuple[int, Sequence[Message]]] = {}
         self._counts: dict[tuple[int, int], int] = {}
         self._bounds: dict[int, int] = {}
         self._warned: set[str] = set()
+
+    async def line(self, name: str) -> Line:
+        """A model by its text, opened at its first use. Raises `InputError` when it cannot be had."""
+        if name not in self._lines:
+            if self._open_line is None:
+                raise UnknownName(f"this run has no model {name!r}; it has {self.default}", (self.default,))
+            self._lines[name] = await self._open_line(name)
+        return self._lines[name]
 
     def note_scores(self, candidates: Sequence[Candidate], scores: Sequence[Score]) -> None:
         """Put scores on record, and on the candidates that this run returns."""

@@ -15,8 +15,8 @@ from anyio.abc import TaskGroup
 
 from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
+from outthink.core.groups import task_group
 from outthink.engine.call import ATTEMPTS, Caller, Job
-from outthink.engine.groups import task_group
 from outthink.engine.recall import recall
 
 SHORT_DEADLINE = 30.0
@@ -54,6 +54,8 @@ class FanOut:
             elif not self._start_wave():
                 if self._error is not None and not self._seen:
                     raise self._error
+                if self._caller.limits.ended_by and not self._seen:  # it was over before this began
+                    raise BudgetExhausted("nothing more can be bought", self._caller.limits.ended_by)
                 raise StopAsyncIteration
         return self._ready.popleft()
 
@@ -79,7 +81,8 @@ class FanOut:
     def _fetch(self, job: Job) -> None:
         """Start a job: what the cache lacks of it, as one request or as many as the server's width asks for."""
         for part in recall(self._caller, job, self._land):
-            width = self._caller.line.width(part.n)
+            # one of several choices in a stream cannot be stopped alone: those that may be, come apart
+            width = self._caller.line.width(part.n) if part.stop_below is None else 1
             for start in range(0, part.n, width):
                 self._in_flight += 1
                 self._group.start_soon(self._call, part.part(start, min(width, part.n - start)))

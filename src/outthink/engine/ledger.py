@@ -71,6 +71,11 @@ class Ledger:
         return self.budget.bounds_cost or (self._parent is not None and self._parent.bounds_cost)
 
     @property
+    def needs_price(self) -> bool:
+        """Whether dollars are limited, here or in a parent."""
+        return self.budget.usd is not None or (self._parent is not None and self._parent.needs_price)
+
+    @property
     def expected(self) -> int:
         """The mean length of settled choices in tokens, `FLOOR` before there is one."""
         return math.ceil(self.choice_tokens / self.choices) if self.choices else FLOOR
@@ -206,6 +211,8 @@ def fit(want: Want, room: float) -> tuple[int, int | None] | None:
     """
     if room == math.inf:
         return want.n, want.max_tokens
+    if want.max_tokens == 0:  # a call that makes no tokens
+        return (want.n, 0) if room >= 0 else None
     if want.max_tokens is not None and room >= want.max_tokens > 0:
         return min(want.n, int(room // want.max_tokens)), want.max_tokens
     floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)

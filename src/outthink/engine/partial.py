@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from outthink.answers import extract
-from outthink.core.candidate import WHOLE, Answer, Candidate, Finish, summarise_logprobs
+from outthink.core.candidate import GROUP, WHOLE, Answer, Candidate, Finish, summarise_logprobs
 from outthink.core.problem import Message, Problem
 from outthink.core.wire import Choice, Delta
 
@@ -22,7 +22,9 @@ class Growing:
         self.finish: Finish | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self.group: float | None = None  # the mean log probability of the last whole group of tokens
         self._logprobs: list[float] = []
+        self._window = 0.0
         self._calls: dict[int, dict[str, Any]] = {}
         self._extra: dict[str, Any] = {}
         self._raw_logprobs: list[bytes] = []
@@ -30,7 +32,7 @@ class Growing:
     def add(self, delta: Delta) -> None:
         self._text.append(delta.text)
         self._reasoning.append(delta.reasoning)
-        self._logprobs.extend(delta.logprobs)
+        self._count_group(delta.logprobs)
         self.tokens += delta.tokens
         self.finish = delta.finish or self.finish
         if delta.raw_logprobs:
@@ -39,6 +41,16 @@ class Growing:
             self._extra = merged(self._extra, delta.extra)
         for piece in delta.tool_calls:
             self._add_call(piece)
+
+    def _count_group(self, logprobs: Sequence[float]) -> None:
+        """Take in log probabilities; the lowest group among those that they complete is ``group``."""
+        known, self.group = self._logprobs, None
+        for logprob in logprobs:
+            known.append(logprob)
+            self._window += logprob - (known[-GROUP - 1] if len(known) > GROUP else 0.0)
+            if len(known) >= GROUP:
+                mean = self._window / GROUP
+                self.group = mean if self.group is None else min(mean, self.group)
 
     def _add_call(self, piece: dict[str, Any]) -> None:
         function: dict[str, Any] = piece.get("function") or {}
@@ -136,13 +148,15 @@ def gone_on(choice: Choice, said: str) -> Choice:
     return msgspec.structs.replace(choice, text=text, reasoning=None, message=message)
 
 
-def as_continued(found: Candidate, parent: Candidate | None) -> Candidate:
-    """Marked as going on from ``parent``, whose log probabilities speak for the longer part."""
+def with_parent(found: Candidate, parent: Candidate | None, *, continues: bool) -> Candidate:
+    """Marked as going on from ``parent`` (whose log probabilities speak for the longer part), or as revising it."""
+    if not continues and parent is None:
+        return found
     return msgspec.structs.replace(
         found,
-        origin="continue",
+        origin="continue" if continues else "revise",
         parent=None if parent is None else parent.index,
-        logprobs=found.logprobs if parent is None else parent.logprobs,
+        logprobs=parent.logprobs if continues and parent is not None else found.logprobs,
     )
 
 

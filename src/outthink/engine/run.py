@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import msgspec
 
 from outthink.core.candidate import Candidate, Score
-from outthink.core.errors import BudgetExhausted, InputError, ServerError, UnknownName
+from outthink.core.errors import BudgetExhausted, InputError, ServerError
 from outthink.core.events import Event
 from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
-from outthink.core.wire import Ask
+from outthink.core.wire import Ask, RateAsk
 from outthink.engine.call import Caller, Job
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.fan import FanOut, open_fan
 from outthink.engine.ledger import Ledger
+from outthink.engine.rating import Rater, Values
 from outthink.engine.recall import recall
 
 _OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
@@ -30,17 +31,13 @@ _OWN = ("n", "seed", "stream", "stream_options", "max_tokens")
 class EngineRun:
     """See `outthink.core.protocols.Run`."""
 
-    def __init__(self, context: RunContext, limits: Limits, role: Role = "policy") -> None:
-        self._context, self._limits = context, limits
+    def __init__(self, context: RunContext, limits: Limits, role: Role = "policy", model: str | None = None) -> None:
+        self._context, self._limits, self.model = context, limits, model or context.default
         self._role: Role = role
 
     @property
     def ended_by(self) -> EndedBy | None:
         return self._limits.ended_by
-
-    @property
-    def model(self) -> str:
-        return self._context.default
 
     async def sample(
         self,
@@ -50,8 +47,11 @@ class EngineRun:
         index: int = 0,
         model: str | None = None,
         final: bool = False,
+        parent: Candidate | None = None,
     ) -> Candidate:
-        return await self._one(self._caller(model), self._job(problem, params, index, 1, model, final))
+        caller = await self._caller(model)
+        job = self._job(caller.line, problem, params, index, 1, final)
+        return await self._one(caller, job if parent is None else msgspec.structs.replace(job, parent=parent))
 
     async def continue_(
         self,
@@ -64,13 +64,14 @@ class EngineRun:
         model: str | None = None,
     ) -> Candidate:
         begun = msgspec.structs.replace(problem, messages=(*problem.messages, {"role": "assistant", "content": said}))
-        job = self._job(begun, params, index if parent is None else parent.index, 1, model)
+        caller = await self._caller(model)
+        job = self._job(caller.line, begun, params, index if parent is None else parent.index, 1)
         ask = msgspec.structs.replace(job.ask, continues=True, max_tokens=params.max_tokens)
         job = msgspec.structs.replace(job, ask=ask, said=said, parent=parent)
-        return await self._one(self._caller(model), job)
+        return await self._one(caller, job)
 
     async def can_continue(self, model: str | None = None) -> bool:
-        return await self._line(model).model.can_continue()
+        return await (await self._line(model)).model.can_continue()
 
     async def _one(self, caller: Caller, whole: Job) -> Candidate:
         """One candidate for a job of one sample."""
@@ -83,7 +84,8 @@ class EngineRun:
             job = outcome.rest
         return found[0]
 
-    def fan_out(
+    @asynccontextmanager
+    async def fan_out(
         self,
         problem: Problem,
         params: SamplingParams,
@@ -93,34 +95,45 @@ class EngineRun:
         first: int = 0,
         model: str | None = None,
         final: bool = False,
-    ) -> AbstractAsyncContextManager[FanOut]:
-        return open_fan(self._caller(model), self._job(problem, params, first, n, model, final), width)
+    ) -> AsyncGenerator[FanOut]:
+        caller = await self._caller(model)
+        async with open_fan(caller, self._job(caller.line, problem, params, first, n, final), width) as samples:
+            yield samples
 
     @asynccontextmanager
-    async def child(self, budget: Budget) -> AsyncGenerator[EngineRun]:
+    async def child(self, budget: Budget = Budget(), *, model: str | None = None) -> AsyncGenerator[EngineRun]:
         ledger = Ledger(budget, self._limits.ledger)
         deadline = min(self._limits.deadline, anyio.current_time() + (budget.seconds or math.inf))
-        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline), self._role)
+        yield EngineRun(self._context, Limits(ledger, self._context.log, deadline), self._role, model or self.model)
 
     async def score(
-        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | None = None
+        self, problem: Problem, candidates: Sequence[Candidate], verifier: Verifier | str | None = None
     ) -> list[Score]:
         context = self._context
-        if verifier is None and context.best_verifier is not None:
-            verifier = context.best_verifier(problem)
-        if verifier is None:
-            raise InputError("this run has no verifier; name one")
+        if verifier is None or isinstance(verifier, str):
+            if context.find_verifier is None:
+                raise InputError(f"this run has no verifier {verifier or ''}; give one")
+            verifier = context.find_verifier(verifier, problem)
         try:
-            scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier"))
-        except (ServerError, BudgetExhausted) as error:
+            scores = await verifier.score(problem, candidates, EngineRun(context, self._limits, "verifier", self.model))
+        except (ServerError, BudgetExhausted, InputError) as error:
             name = type(verifier).__name__
             context.warn(f"the verifier {name} could not tell: {error}")
             return [Score(verifier=name) for _ in candidates]
         context.note_scores(candidates, scores)
         return scores
 
+    async def rate(self, ask: RateAsk, model: str) -> list[Values]:
+        opened = self._context.reward
+        if opened is None:
+            raise InputError("this run has no reward models; use outthink.Engine")
+        line = await opened(model)
+        if self._limits.ledger.needs_price and line.model.price is None:
+            raise InputError(f"a usd budget needs the price of {line.model.name}; give it an alias with one")
+        return await Rater(self._context, self._limits, line, self._role).rate(ask)
+
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
-        line, ask = self._line(model), Ask(messages=tuple(messages))
+        line, ask = await self._line(model), Ask(messages=tuple(messages))
         with anyio.CancelScope(deadline=self._limits.deadline):
             await self._context.count_prompt(line, ask)
         return self._context.prompt_bound(line, ask)
@@ -134,19 +147,14 @@ class EngineRun:
     def emit(self, event: Event) -> None:
         self._context.log.emit(event)
 
-    def _line(self, model: str | None) -> Line:
-        name = model or self._context.default
-        line = self._context.lines.get(name)
-        if line is None:
-            known = tuple(self._context.lines)
-            raise UnknownName(f"this run has no model {name!r}; it has {', '.join(known)}", known)
-        return line
+    async def _caller(self, model: str | None) -> Caller:
+        return Caller(self._context, self._limits, await self._line(model), self._role)
 
-    def _caller(self, model: str | None) -> Caller:
-        return Caller(self._context, self._limits, self._line(model), self._role)
+    async def _line(self, model: str | None) -> Line:
+        return await self._context.line(model or self.model)
 
     def _job(
-        self, problem: Problem, params: SamplingParams, index: int, n: int, model: str | None, final: bool = False
+        self, line: Line, problem: Problem, params: SamplingParams, index: int, n: int, final: bool = False
     ) -> Job:
         given = problem.params
         merged = {name: value for name, value in _defaults(params).items() if name not in given}
@@ -160,14 +168,14 @@ class EngineRun:
             messages=problem.messages,
             max_tokens=problem.limit(params.max_tokens),
             seed=given.get("seed", self._context.seed),
-            logprobs=bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
+            logprobs=params.stop_below is not None
+            or bool(given.get("logprobs", params.logprobs or params.top_logprobs > 0)),
             top_logprobs=params.top_logprobs,
             thinking=params.thinking,
             params=merged,
         )
-        line = self._line(model)
         ask = self._context.accepted(line, ask) if line.refuses else ask
-        return Job(ask, problem, index, n, live=final and self._context.live)
+        return Job(ask, problem, index, n, live=final and self._context.live, stop_below=params.stop_below)
 
 
 def _defaults(params: SamplingParams) -> dict[str, Any]:

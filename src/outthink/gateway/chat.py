@@ -15,8 +15,8 @@ from outthink.api import Engine
 from outthink.core.candidate import Result
 from outthink.core.errors import OutthinkError
 from outthink.core.events import RunEnded
+from outthink.core.groups import task_group
 from outthink.core.usage import Usage
-from outthink.engine.groups import task_group
 from outthink.engine.log import EventLog
 from outthink.gateway.errors import Failure, Rejected, failure
 from outthink.gateway.reply import Head, completion, cost_headers

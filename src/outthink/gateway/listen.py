@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from outthink.core.errors import InputError
-from outthink.engine.groups import task_group
+from outthink.core.groups import task_group
 from outthink.gateway.app import is_loopback
 
 LAST_RESORT = 10

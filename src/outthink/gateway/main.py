@@ -10,7 +10,7 @@ import anyio
 
 from outthink.api import Engine
 from outthink.core.errors import InputError
-from outthink.engine.groups import task_group
+from outthink.core.groups import task_group
 from outthink.gateway.app import application
 from outthink.gateway.chat import Gateway
 from outthink.gateway.listen import base_url, bound, serving

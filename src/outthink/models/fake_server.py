@@ -64,6 +64,21 @@ class Billed:
     completion_tokens: int = 0
 
 
+@asynccontextmanager
+async def on_loopback(app: web.Application, port: int = 0) -> AsyncGenerator[str]:
+    """Serve on loopback for the length of a block; gives the root URL. Handlers are cancelled when a client leaves."""
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+        for _ in range(3):  # connections that were dropped are closed in the loop's next turns
+            await asyncio.sleep(0)
+
+
 @dataclass
 class FakeServer:
     """``dialect``: ``openai`` (begins a new turn after an assistant message), ``llamacpp`` (usage of one choice only in
@@ -104,17 +119,9 @@ class FakeServer:
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_post("/v1/chat/completions/input_tokens", self._count)
         app.router.add_get("/v1/models", self._models)
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
-        self.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        try:
+        async with on_loopback(app, port) as url:
+            self.base_url = f"{url}/v1"
             yield self
-        finally:
-            await runner.cleanup()
-            for _ in range(3):  # connections that were dropped are closed in the loop's next turns
-                await asyncio.sleep(0)
 
     async def _models(self, request: web.Request) -> web.Response:
         owner = {"llamacpp": "llamacpp", "ollama": "library", "vllm": "vllm", "sglang": "sglang"}

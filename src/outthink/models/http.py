@@ -116,6 +116,17 @@ class HttpModel:
             data = await self._read(response)
             return read_models(data, self.name).models or None if response.status == 200 else None
 
+    async def post(self, path: str, body: dict[str, Any]) -> bytes:
+        """The reply to a request that is not chat: to ``path`` from the server's root, or to the URL itself (empty).
+
+        Raises as `complete`.
+        """
+        async with self._open(self._rooted(path) if path else _checked(self.base_url), body) as response:
+            return await self._read(response)
+
+    def _rooted(self, path: str) -> yarl.URL:
+        return yarl.URL(self.base_url.removesuffix("/v1") + path)
+
     async def aclose(self) -> None:
         if self._session is not None:
             session, self._session = self._session, None
@@ -126,12 +137,15 @@ class HttpModel:
         return self.base_url if self._unix is None else f"the embedded engine ({self.name})"
 
     async def can_continue(self) -> bool:
-        return (await self._known()).continues is not None
+        return (await self.known()).continues is not None
 
-    async def _known(self) -> Dialect:
-        """The server's dialect, asked for (by its list of models) where its replies have not shown it yet."""
+    async def known(self, listed: str = "") -> Dialect:
+        """The server's dialect, asked for (by its list of models) where its replies have not shown it yet.
+
+        ``listed``: the list's path from the server's root, where the base URL may be without ``/v1``.
+        """
         if self.dialect is None:
-            url = _checked(self.base_url) / "models"
+            url = self._rooted(listed) if listed else _checked(self.base_url) / "models"
             async with self._open(url, None, check=False) as response:
                 data = await self._read(response)
             served = read_models(data if response.status == 200 else b"", self.name)
@@ -142,10 +156,10 @@ class HttpModel:
     async def _body(self, ask: Ask) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self.name, "messages": ask.messages, **ask.params}
         if ask.continues:
-            told = (await self._known()).continues
+            told = (await self.known()).continues
             body |= {"messages": (*ask.messages, _GO_ON)} if told is None else told
         if ask.thinking is not None and "thinking" not in self.lacks:
-            body |= thinking_cap(await self._known(), ask.thinking)
+            body |= thinking_cap(await self.known(), ask.thinking)
         if ask.n > 1:
             body["n"] = ask.n
         if ask.max_tokens is not None:

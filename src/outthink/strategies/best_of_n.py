@@ -19,6 +19,7 @@ from outthink.core.events import Voted
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
+from outthink.strategies.hopeless import checked, given_up, surest
 from outthink.strategies.ranges import MOST, in_range
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, chosen, elected, single, with_kind
@@ -33,27 +34,41 @@ class BestOfN:
     temperature: float = 0.7
     aggregate: Literal["sum", "max"] = "sum"
     width: int = 8
+    stop_below: float | None = None
     paper: ClassVar[str] = "arXiv:2110.14168"
 
     def __post_init__(self) -> None:
         in_range("best-of-n", n=(self.n, 1, MOST), width=(self.width, 1, MOST), temperature=(self.temperature, 0, 2))
+        checked("best-of-n", self.stop_below)
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem = with_kind(problem)
         asked_for(problem, most=self.n)
         top = int(getattr(self.verifier, "top_logprobs", 0))
-        params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True, top_logprobs=top)
+        params = SamplingParams(
+            temperature=self.temperature,
+            max_tokens=CHAIN_TOKENS,
+            logprobs=True,
+            top_logprobs=top,
+            stop_below=self.stop_below,
+        )
         candidates: list[Candidate] = []
+        hopeless: list[Candidate] = []
         asked = await prompted(problem, run)
         async with run.fan_out(asked, params, self.n, width=self.width) as samples:
             async for candidate in samples:
-                candidates.append(await resolved(await rescued(asked, candidate, run)))
+                if given_up(candidate, self.stop_below):
+                    hopeless.append(candidate)
+                else:
+                    candidates.append(await resolved(await rescued(asked, candidate, run)))
+        candidates = candidates or [surest(hopeless)]
         candidates.sort(key=lambda found: found.index)
         stop: StopReason = run.ended_by or "exhausted"
         if len(candidates) == 1:
             return single(candidates[0], run)
         worths = weights(await run.score(problem, candidates, self.verifier))
-        result = weighted(candidates, worths, run, stop) if self.aggregate == "sum" else None
+        adds_up = self.aggregate == "sum" and min(worths) >= 0  # a reward below zero would count against its answer
+        result = weighted(candidates, worths, run, stop) if adds_up else None
         return result or chosen(*_usable(candidates, worths), stop)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from outthink.core.problem import AnswerKind, Message, Problem, text_of
 
 SHOTS = 4
-"""How many worked examples there are for each kind."""
+"""How many worked examples there are for each kind, at most."""
 
 AS_THEY_CAME: tuple[AnswerKind, ...] = ("text", "json", "tool_call")
 """Kinds whose form the caller set, or that have none: asked for without an instruction."""
@@ -26,6 +26,7 @@ _RULE: dict[AnswerKind, str] = {
     "number": "Solve the problem in short steps with equations. End with: The answer is <number>.",
     "choice": "Solve the problem in short steps. End with: The answer is (<letter>).",
     "boolean": "Solve the problem in short steps. End with: The answer is yes. or: The answer is no.",
+    "code": "",
 }
 _RULE_OTHER = "Solve the problem in short steps. End with: The answer is <answer>."
 _ZERO_OTHER = "Think step by step, then end with: The answer is <answer>."
@@ -86,11 +87,19 @@ _BOOLEANS = (
         "Tom is a cat, and all cats are animals. So Tom is one.\nThe answer is yes.",
     ),
 )
+_PROGRAMS = (
+    (
+        "Write a function to count the vowels in a string. Name it vowels. Answer with Python code.\n"
+        "It must pass this test:\nassert vowels('tree') == 2",
+        "```python\ndef vowels(text):\n    return sum(c in 'aeiou' for c in text)\n```",
+    ),
+)
+"""One is enough: it teaches a small model to write the code and nothing else."""
 _EXAMPLES: dict[AnswerKind, tuple[tuple[str, str], ...]] = {
     "number": _NUMBERS,
     "choice": _CHOICES,
     "boolean": _BOOLEANS,
-    "code": (),
+    "code": _PROGRAMS,
 }
 _MIXED = (_NUMBERS[0], _CHOICES[1], _BOOLEANS[1], _NUMBERS[2])
 
@@ -104,9 +113,9 @@ def few_shot(problem: Problem, shots: int) -> tuple[Message, ...]:
     examples = _EXAMPLES.get(problem.answer_kind, _MIXED)[:shots]
     if not examples:
         return zero_shot(problem)
-    messages = problem.messages
+    messages, rule = problem.messages, _RULE.get(problem.answer_kind, _RULE_OTHER)
     head = next((i for i, message in enumerate(messages) if message.get("role") != "system"), len(messages))
-    turns: list[Message] = [] if head else [{"role": "system", "content": _RULE.get(problem.answer_kind, _RULE_OTHER)}]
+    turns: list[Message] = [{"role": "system", "content": rule}] if rule and not head else []
     for question, answer in examples:
         turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     return (*messages[:head], *turns, *messages[head:-1], _with_choices(messages[-1], problem))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from outthink.core.candidate import Candidate, LogprobSummary, Score
+from outthink.core.errors import InputError
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run
 
@@ -44,3 +45,14 @@ class Confidence:
         if self.kind == "self-certainty":
             return summary.certainty
         return math.exp(min(0.0, {"mean": summary.mean, "low": summary.low, "tail": summary.tail}[self.kind]))
+
+
+def stop_threshold(lows: Sequence[float], keep: float = 0.9) -> float:
+    """The mean log probability of the lowest group that a share ``keep`` of recorded chains stays at or above.
+
+    ``lows``: `LogprobSummary.low` of chains of the same model on the same kind of task (``logprob_low`` in a pool); the
+    result is what ``stop_below`` takes. Raises `InputError` without any.
+    """
+    if not lows or not 0 < keep <= 1:
+        raise InputError("a threshold needs recorded chains with log probabilities, and a share in (0, 1] to keep")
+    return sorted(lows)[len(lows) - math.ceil(keep * len(lows))]
