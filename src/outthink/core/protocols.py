@@ -225,7 +225,11 @@ class Run(Protocol):
 
 
 class Verifier(Protocol):
-    """What a candidate is worth. Frozen configuration; keeps nothing between calls."""
+    """What a candidate is worth. Frozen configuration; keeps nothing between calls.
+
+    One whose score of a candidate depends on nothing but that candidate and the problem, and costs no tokens, says so
+    by a class attribute ``alone = True``: then a bench asks it once for each recorded sample.
+    """
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
         """A score for each candidate, in order; may abstain. What it needs of a model it asks ``run``."""

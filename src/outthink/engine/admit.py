@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outthink.core.errors import BudgetExhausted
-from outthink.core.usage import Cost
 from outthink.engine.context import Limits
-from outthink.engine.ledger import Hold, Want, too_small
+from outthink.engine.ledger import Hold, Want
 from outthink.engine.limiter import Limiter
 
 
@@ -41,9 +40,5 @@ async def admit(
 
 def _no_room(limits: Limits, want: Want, final: bool) -> Exception:
     """The end of the budget (unless not ``final``); before anything was spent, the smallest that would do."""
-    ledger = limits.ledger.tight(want)
-    floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
-    if ledger.charged == Cost() and not ledger.held.calls:
-        return too_small(ledger.budget, want, floor)
-    message = f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
-    return limits.end("budget", message) if final else BudgetExhausted(message)
+    error = limits.ledger.refusal(want)
+    return limits.end("budget", str(error)) if final and isinstance(error, BudgetExhausted) else error

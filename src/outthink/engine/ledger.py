@@ -12,7 +12,7 @@ import math
 import anyio
 import msgspec
 
-from outthink.core.errors import BudgetTooSmall
+from outthink.core.errors import BudgetExhausted, BudgetTooSmall
 from outthink.core.usage import Budget, Cost, Role, Usage
 from outthink.core.wire import Bill, Price
 
@@ -149,6 +149,16 @@ class Ledger:
         if self._parent is None or fit(want, self._own_room(want.prompt, want.price, False, 1)) is None:
             return self
         return self._parent.tight(want)
+
+    def refusal(self, want: Want) -> BudgetTooSmall | BudgetExhausted:
+        """The error for a call that cannot be made: before anything was spent, it names the smallest that would do."""
+        ledger = self.tight(want)
+        floor = want.floor if want.max_tokens is None else min(want.floor, want.max_tokens)
+        if ledger.charged == Cost() and not ledger.held.calls:
+            return too_small(ledger.budget, want, floor)
+        return BudgetExhausted(
+            f"the budget {ledger.budget} is spent: the next call needs {want.prompt} + {floor} tokens"
+        )
 
     def grow(self, hold: Hold, tokens: int) -> bool:
         """Hold so many new tokens more for a call in flight; False when they do not fit."""

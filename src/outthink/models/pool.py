@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
@@ -79,13 +79,18 @@ def read_pool(path: Path) -> list[PoolRow]:
     A last line cut short (the writer was killed) is left out; a line that is broken elsewhere is an error. Where
     an id comes twice (more samples were recorded), the row with most samples stands in the first one's place.
     """
+    return [row for _, row in numbered_pool(path)]
+
+
+def numbered_pool(path: Path) -> list[tuple[int, PoolRow]]:
+    """The rows of a pool as `read_pool` gives them, each with the number of its line."""
     try:
         lines = path.expanduser().read_bytes().split(b"\n")
     except OSError as error:
         raise InputError(f"the pool {path} cannot be read ({error.strerror}); check the path") from error
     if b'"RunStarted"' in lines[0][:40]:
-        return [_from_trace(path, lines)]
-    rows: dict[str, PoolRow] = {}
+        return [(1, _from_trace(path, lines))]
+    rows: dict[str, tuple[int, PoolRow]] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -95,8 +100,14 @@ def read_pool(path: Path) -> list[PoolRow]:
             if number == len(lines):
                 break
             raise InputError(f"the pool {path}, line {number}: {error}; it is not a pool row") from error
-        if row.id not in rows or len(row.samples) > len(rows[row.id].samples):
-            rows[row.id] = row
+        first, known = rows.get(row.id, (number, None))
+        if known is not None and known.question != row.question:
+            raise InputError(
+                f"the pool {path}, line {number}: the id {row.id!r} is that of line {first} already, which asks "
+                "something else; give it its own"
+            )
+        if known is None or len(row.samples) > len(known.samples):
+            rows[row.id] = number, row
     if not rows:
         raise InputError(f"the pool {path} holds no rows; record one with: outthink sample DATA.jsonl {path}")
     return list(rows.values())
@@ -166,14 +177,10 @@ class PoolModel:
         row = self._row(ask)
         if self.checked:
             self._check(ask, row)
-        order = _order(row, (ask.seed or 0) - ask.index)
-        wanted = order[ask.index : ask.index + ask.n]
+        wanted = order(row, (ask.seed or 0) - ask.index)[ask.index : ask.index + ask.n]
         if len(wanted) < ask.n:
-            raise InputError(
-                f"the pool {self.path} holds {len(order)} samples of {row.id!r}, and sample {ask.index + ask.n} is "
-                "asked for; lower n, or record more"
-            )
-        choices = tuple(_choice(i, row.samples[place], ask.max_tokens) for i, place in enumerate(wanted))
+            raise too_few(self.path, row, ask.index + ask.n)
+        choices = tuple(choice_of(i, row.samples[place], ask.max_tokens) for i, place in enumerate(wanted))
         prompt = row.prompt_tokens if self.each_prompt or ask.index == 0 else 0
         return Reply(choices, Bill(prompt, sum(choice.tokens or 0 for choice in choices)))
 
@@ -181,7 +188,7 @@ class PoolModel:
         raise Unsupported(f"the pool {self.path} does not stream")
 
     async def count_prompt(self, ask: Ask) -> int | None:
-        return self._row(ask).prompt_tokens
+        return None if ask.continues else self._row(ask).prompt_tokens
 
     async def can_continue(self) -> bool:
         return False
@@ -205,29 +212,44 @@ class PoolModel:
         return row
 
     def _check(self, ask: Ask, row: PoolRow) -> None:
-        found, temperature = row.fingerprint, ask.params.get("temperature")
-        asked = prompt_fingerprint(ask.messages, row.question)
-        other = (
-            f"prompt {found.prompt}, not {asked}"
-            if found.prompt not in (None, asked)
-            else f"temperature {found.temperature:g}, not {temperature:g}"
-            if found.temperature is not None and temperature is not None and found.temperature != temperature
-            else None
-        )
+        other = otherwise(row, ask.messages, ask.params.get("temperature"))
         if other is not None:
-            raise Unsupported(
-                f"the pool {self.path} was recorded with {other}; replay the technique it was recorded for, record "
-                f"another pool, or take it all the same with pool:{self.path}?check=off"
-            )
+            raise recorded_otherwise(self.path, other)
 
 
-def _order(row: PoolRow, seed: int) -> Sequence[int]:
+def otherwise(row: PoolRow, messages: Sequence[Message], temperature: float | None) -> str | None:
+    """How a row was recorded where that is not how it is asked for now; None where it was recorded so."""
+    found, asked = row.fingerprint, prompt_fingerprint(messages, row.question)
+    if found.prompt not in (None, asked):
+        return f"prompt {found.prompt}, not {asked}"
+    if found.temperature is not None and temperature is not None and found.temperature != temperature:
+        return f"temperature {found.temperature:g}, not {temperature:g}"
+    return None
+
+
+def recorded_otherwise(path: Path, how: str) -> Unsupported:
+    """The error for a pool that was recorded in another way than it is asked."""
+    return Unsupported(
+        f"the pool {path} was recorded with {how}; replay the technique it was recorded for, record "
+        f"another pool, or take it all the same with pool:{path}?check=off"
+    )
+
+
+def too_few(path: Path, row: PoolRow, wanted: int) -> InputError:
+    """The error for more samples than there are."""
+    return InputError(
+        f"the pool {path} holds {len(row.samples)} samples of {row.id!r}, and sample {wanted} is asked for; lower n, "
+        "or record more"
+    )
+
+
+def order(row: PoolRow, seed: int) -> Sequence[int]:
     """The order in which a run of this seed meets the samples: each once."""
     places = range(len(row.samples))
     return places if seed == 0 else random.Random(f"{seed} {row.id}").sample(places, len(places))
 
 
-def _choice(index: int, found: PoolSample, limit: int | None) -> Choice:
+def choice_of(index: int, found: PoolSample, limit: int | None) -> Choice:
     """A sample as a choice; cut at the limit in proportion to its text, which is all that is known of its tokens."""
     cut = limit is not None and found.tokens > limit
     text = found.text[: len(found.text) * (limit or 0) // found.tokens] if cut else found.text
@@ -244,8 +266,16 @@ def _choice(index: int, found: PoolSample, limit: int | None) -> Choice:
     )
 
 
-async def open_pool(text: str, **_options: object) -> PoolModel:
-    """Open ``pool:FILE.jsonl`` or ``pool:FILE.jsonl?check=off&prompts=each``. Raises `BadSpec`, `InputError`."""
+class PoolText(NamedTuple):
+    """What a pool's text means; see `PoolModel`."""
+
+    path: Path
+    checked: bool
+    each_prompt: bool
+
+
+def pool_text(text: str) -> PoolText:
+    """Read ``pool:FILE.jsonl`` or ``pool:FILE.jsonl?check=off&prompts=each``. Raises `BadSpec`."""
     name, _, query = text.removeprefix("pool:").partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     if not name or (
@@ -254,6 +284,11 @@ async def open_pool(text: str, **_options: object) -> PoolModel:
         raise BadSpec(
             f"model {text!r}: write pool:FILE.jsonl, with ?check=off or ?prompts=each after it if need be", text
         )
-    path = Path(name)
+    return PoolText(Path(name), options.get("check") != "off", options.get("prompts") == "each")
+
+
+async def open_pool(text: str, **_options: object) -> PoolModel:
+    """Open a pool by its text (`pool_text`). Raises `BadSpec`, `InputError`."""
+    path, checked, each_prompt = pool_text(text)
     rows = await anyio.to_thread.run_sync(read_pool, path)
-    return PoolModel(path, rows, checked=options.get("check") != "off", each_prompt=options.get("prompts") == "each")
+    return PoolModel(path, rows, checked=checked, each_prompt=each_prompt)

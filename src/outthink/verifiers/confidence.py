@@ -28,6 +28,7 @@ class Confidence:
     kind: Kind = "mean"
     paper: ClassVar[str] = "arXiv:2508.15260"
     needs: ClassVar[tuple[str, ...]] = ("logprobs",)
+    alone: ClassVar[bool] = True
 
     @property
     def top_logprobs(self) -> int:
