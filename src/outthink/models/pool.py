@@ -37,7 +37,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolSample(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded sample; ``answer`` is its canonical text, or None. Log probabilities are natural."""
+    """One recorded sample; ``answer`` is its canonical text, or None. Log probabilities are natural; see
+    `LogprobSummary`."""
 
     text: str
     tokens: int
@@ -46,6 +47,7 @@ class PoolSample(msgspec.Struct, frozen=True, kw_only=True):
     logprob_mean: float | None = None
     logprob_low: float | None = None
     logprob_tail: float | None = None
+    logprob_shape: tuple[float, ...] = ()
     scores: dict[str, float | None] = {}
     message: Message | None = None
 
@@ -126,7 +128,7 @@ def _from_trace(path: Path, lines: Sequence[bytes]) -> PoolRow:
 
 
 def _sample(said: dict[str, Any]) -> PoolSample:
-    logprobs: dict[str, float] = said.get("logprobs") or {}
+    logprobs: dict[str, Any] = said.get("logprobs") or {}
     return PoolSample(
         text=said["text"],
         tokens=said["tokens"],
@@ -134,6 +136,7 @@ def _sample(said: dict[str, Any]) -> PoolSample:
         logprob_mean=logprobs.get("mean"),
         logprob_low=logprobs.get("low"),
         logprob_tail=logprobs.get("tail"),
+        logprob_shape=tuple(logprobs.get("shape") or ()),
         message=said["message"],
     )
 
@@ -231,17 +234,22 @@ def _choice(index: int, found: PoolSample, limit: int | None) -> Choice:
     """A sample as a choice; cut at the limit in proportion to its text, which is all that is known of its tokens."""
     cut = limit is not None and found.tokens > limit
     text = found.text[: len(found.text) * (limit or 0) // found.tokens] if cut else found.text
-    known = found.logprob_mean is not None
-    low, tail = found.logprob_low, found.logprob_tail
-    mean = found.logprob_mean or 0.0
     return Choice(
         index=index,
         message={"role": "assistant", "content": text} if cut or found.message is None else found.message,
         text=text,
         finish="length" if cut else found.finish,
         tokens=limit if cut else found.tokens,
-        logprobs=LogprobSummary(mean, mean if low is None else low, mean if tail is None else tail) if known else None,
+        logprobs=summary_of(found),
     )
+
+
+def summary_of(found: PoolSample) -> LogprobSummary | None:
+    """A sample's log probabilities as they were recorded; None where they were not."""
+    mean, low, tail = found.logprob_mean, found.logprob_low, found.logprob_tail
+    if mean is None:
+        return None
+    return LogprobSummary(mean, mean if low is None else low, mean if tail is None else tail, shape=found.logprob_shape)
 
 
 async def open_pool(text: str, **_options: object) -> PoolModel:
