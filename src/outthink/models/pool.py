@@ -6,7 +6,6 @@ A pool answers only the prompt and the temperature it was recorded with; it cann
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,7 +18,7 @@ import msgspec
 
 from outthink.core.candidate import Finish, LogprobSummary
 from outthink.core.errors import BadSpec, InputError, Refused, Unsupported
-from outthink.core.problem import Message, text_of
+from outthink.core.problem import Message, prompt_fingerprint, text_of
 from outthink.core.wire import Ask, Bill, Choice, Delta, Feature, Price, Reply
 
 
@@ -67,12 +66,6 @@ class PoolRow(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     fingerprint: Fingerprint = Fingerprint()
     extra: dict[str, Any] = {}
-
-
-def prompt_fingerprint(messages: Sequence[Message], question: str) -> str:
-    """A prompt apart from its question: 12 hex digits, equal for all questions that one technique asks."""
-    shape = msgspec.json.encode(messages).replace(msgspec.json.encode(question)[1:-1], b"{question}")
-    return hashlib.blake2b(shape, digest_size=6).hexdigest()
 
 
 def read_pool(path: Path) -> list[PoolRow]:

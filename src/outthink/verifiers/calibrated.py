@@ -1,7 +1,7 @@
 """Raw scores made probabilities: of one verifier (``calibrated``), or of several together (``stack``).
 
-Both read what ``outthink verifier train POOL… --verifier V… -o FILE`` fitted on recorded samples. A verifier that showed
-no value there abstains, which leaves a plain vote; so does one that is used on another model's samples.
+Both read what ``outthink verifier train POOL… --verifier V… -o FILE`` fitted on recorded samples. A verifier that
+showed no value there abstains, which leaves a plain vote; on another model's samples it gives no probability.
 """
 
 from __future__ import annotations

@@ -52,9 +52,7 @@ def spans(text: str) -> list[tuple[int, int]]:
     start = 0
     for end in (*(match.end() for match in _END.finditer(text)), len(text)):
         if end > start and not _MARK.fullmatch(text, start, end):
-            if found and not any(sign.isalnum() for sign in text[start:end]):
-                found[-1] = (found[-1][0], end)
-            elif len(found) == MOST:
+            if (found and not any(sign.isalnum() for sign in text[start:end])) or len(found) == MOST:
                 found[-1] = (found[-1][0], end)
             else:
                 found.append((start, end))

@@ -40,7 +40,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Fitted(msgspec.Struct, frozen=True, kw_only=True):
     """What a file holds. ``columns``: the names of the scores (or features) it is computed from, ``fill`` what stands
     for one that is missing. ``curve`` None: it showed no value on its pool, and abstains. ``weights``: the answer
-    posterior's, with the verifier's log odds as their column. ``report``: how it was fitted and what it showed there."""
+    posterior's, with the verifier's log odds as their column. ``report``: how it was fitted, what it showed there."""
 
     kind: Kind
     columns: tuple[str, ...]
@@ -68,6 +68,10 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
     def raw(self, columns: Sequence[float]) -> float:
         """The raw measure of one row: the head's log odds, or the one column itself."""
         return columns[0] if self.head is None else self.head.log_odds(columns)
+
+    def differs(self, *, prompt: str | None = None, temperature: float | None = None) -> str | None:
+        """What was different when it was fitted, in words; None where nothing known was."""
+        return self.mark.differs(Mark(prompt=prompt, temperature=temperature))
 
     def elsewhere(self, candidates: Sequence[Candidate]) -> str | None:
         """What is different about these candidates' model, in words."""

@@ -54,7 +54,7 @@ def _score(fitted: Fitted, rows: Sequence[Row], known: bool) -> Score:
         return Score(verifier=NAME)
     odds = [fitted.raw([row[name] for name in fitted.columns]) for row in rows]
     steps = tuple(fitted.curve.of(one) if known else logistic(one) for one in odds)
-    return Score(verifier=NAME, raw=odds[-1] if not known else steps[-1], value=steps[-1] if known else None, steps=steps)
+    return Score(verifier=NAME, raw=logistic(odds[-1]), value=steps[-1] if known else None, steps=steps)
 
 
 def check_features(fitted: Fitted, file: str) -> None:
