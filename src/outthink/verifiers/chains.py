@@ -21,11 +21,12 @@ _MARK = re.compile(r"\s*(?:[Ss]tep\s*)?\d{1,2}[.):]\s*")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, text[start:end]. ``results``: numbers it arrives at that neither the question nor a step before it
-    states. ``held`` and ``false``: its arithmetic statements that do and do not hold."""
+    """One step, text[start:end]. ``numbers``: all it states. ``results``: those that neither the question nor a step
+    before it states. ``held`` and ``false``: its arithmetic statements that do and do not hold."""
 
     start: int
     end: int
+    numbers: frozenset[str]
     results: frozenset[str]
     held: int
     false: int
@@ -35,14 +36,15 @@ class Step:
 def chain(question: str, text: str) -> tuple[Step, ...]:
     """The steps of a text; one empty step for an empty text."""
     text = text[:_LONGEST]
-    known = set(_numbers(question))
+    known = set(numbers_of(question))
     steps: list[Step] = []
     for start, end in spans(text):
         piece = text[start:end]
-        results = frozenset(_numbers(_unmarked(piece))) - known
+        numbers = frozenset(numbers_of(_unmarked(piece)))
+        results = numbers - known
         known |= results
         holds = [one.holds for one in statements(piece)] if "=" in piece else []
-        steps.append(Step(start, end, results, sum(holds), len(holds) - sum(holds)))
+        steps.append(Step(start, end, numbers, results, sum(holds), len(holds) - sum(holds)))
     return tuple(steps)
 
 
@@ -69,6 +71,6 @@ def _unmarked(piece: str) -> str:
 
 
 @lru_cache(4096)
-def _numbers(text: str) -> tuple[str, ...]:
+def numbers_of(text: str) -> tuple[str, ...]:
     """The numbers of a text without their signs: a minus before one may be a subtraction."""
     return tuple(number.lstrip("-") for number in numbers_in(text))

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from outthink.core.candidate import WHOLE, Candidate
-from outthink.verifiers.chains import Step, chain
+from outthink.verifiers.chains import Step, chain, numbers_of
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "position": ("place", "length", "final", "said", "rambling"),
     "logprobs": ("sure", "surer", "low", "lower", "tail", "shape"),
     "steps": ("shared", "shared_least", "stated", "reached"),
     "symbolic": ("held", "false"),
+    "answer": ("used", "whole", "negative", "given", "size"),
     "votes": ("share", "lead", "top", "spread"),
 }
 """The features by group: each name is explained where it is computed."""
@@ -31,14 +32,16 @@ Row = dict[str, float]
 def rows_of(question: str, candidates: Sequence[Candidate]) -> list[list[Row]]:
     """For each candidate, the features of each of its steps, in order."""
     chains = [chain(question, found.text) for found in candidates]
-    crowd = _Crowd.of(candidates, chains)
+    crowd = _Crowd.of(question, candidates, chains)
     return [_rows(found, steps, crowd) for found, steps in zip(candidates, chains, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Crowd:
-    """What the set has in common: how many candidates state each number and give each answer, and their means."""
+    """What the set has in common: the question's numbers, how many candidates state each number and give each answer,
+    and their means."""
 
+    asked: frozenset[str]
     size: int
     stating: Counter[str]
     votes: Counter[str]
@@ -47,12 +50,13 @@ class _Crowd:
     tokens: float
 
     @classmethod
-    def of(cls, candidates: Sequence[Candidate], chains: Sequence[Sequence[Step]]) -> _Crowd:
+    def of(cls, question: str, candidates: Sequence[Candidate], chains: Sequence[Sequence[Step]]) -> _Crowd:
         stating: Counter[str] = Counter()
         for steps in chains:
             stating.update({number for step in steps for number in step.results})
         known = [found.logprobs for found in candidates if found.logprobs is not None]
         return cls(
+            asked=frozenset(numbers_of(question)),
             size=len(candidates),
             stating=stating,
             votes=Counter(found.answer.key for found in candidates if found.answer is not None),
@@ -73,8 +77,10 @@ def _rows(found: Candidate, steps: Sequence[Step], crowd: _Crowd) -> list[Row]:
     held, false = (list(accumulate(counts)) for counts in ([s.held for s in steps], [s.false for s in steps]))
     sum_shared = list(accumulate((s - 0.5) * (len(step.results) > 0) for s, step in zip(shared, steps, strict=True)))
     logged = _logged(found, crowd)
+    used: set[str] = set()
     rows: list[Row] = []
     for i, step in enumerate(steps):
+        used |= step.numbers & crowd.asked
         rows.append(
             {
                 **_NOTHING,
@@ -85,6 +91,7 @@ def _rows(found: Candidate, steps: Sequence[Step], crowd: _Crowd) -> list[Row]:
                 "shared": sum_shared[i] / max(1, stated[i]),  # mean agreement of the results so far, less one half
                 "shared_least": least[i] - 0.5,  # that of the least shared step so far
                 "stated": math.log1p(stated[i]),  # steps so far that arrive at something new
+                "used": len(used) / len(crowd.asked) if crowd.asked else 0.5,  # of the question's numbers, so far
                 "held": held[i] / (held[i] + false[i]) if held[i] + false[i] else 0.5,
                 "false": math.log1p(false[i]),
             }
@@ -94,7 +101,8 @@ def _rows(found: Candidate, steps: Sequence[Step], crowd: _Crowd) -> list[Row]:
     return rows
 
 
-_NOTHING: Row = dict.fromkeys(("final", "said", "rambling", "reached", "share", "lead", "top", "spread"), 0.0)
+_AT_THE_END = ("final", "said", "rambling", "reached", "whole", "negative", "given", "size", *GROUPS["votes"])
+_NOTHING: Row = dict.fromkeys(_AT_THE_END, 0.0)
 
 
 def _ending(found: Candidate, steps: Sequence[Step], crowd: _Crowd) -> Row:
@@ -113,8 +121,33 @@ def _ending(found: Candidate, steps: Sequence[Step], crowd: _Crowd) -> Row:
             "lead": (own - rival) / crowd.size,
             "top": float(own >= rival),
             "reached": float(any(found.answer.text.lstrip("-") in step.results for step in steps)),  # it was worked out
+            **_plausible(found.answer.text, crowd.asked),
         }
     return row
+
+
+def _plausible(answer: str, asked: frozenset[str]) -> Row:
+    """What a number as an answer looks like beside the question's; nothing for other answers."""
+    value = _number(answer)
+    if value is None:
+        return {}
+    largest = max((abs(number) for text in asked if (number := _number(text)) is not None), default=0.0)
+    return {
+        "whole": float(value == int(value)),
+        "negative": float(value < 0),
+        "given": float(answer.lstrip("-") in asked),  # it is one of the question's own numbers
+        "size": max(-3.0, min(3.0, math.log1p(abs(value)) - math.log1p(largest))),
+    }
+
+
+def _number(text: str) -> float | None:
+    """The value of a canonical number, where a float can hold it."""
+    top, _, bottom = text.partition("/")
+    try:
+        value = float(top) / float(bottom or 1)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _logged(found: Candidate, crowd: _Crowd) -> Row:

@@ -94,8 +94,20 @@ def _tree(nodes: Any) -> Tree:
 
 
 def log_odds(head: Linear | Trees, rows: Floats) -> Floats:
-    """What a head says of each row."""
-    return np.array([head.log_odds(row) for row in rows.tolist()])
+    """What a head says of each row; the same as its own `log_odds`, for many rows at once."""
+    if isinstance(head, Linear):
+        return rows @ np.array(head.weights) + head.bias
+    return head.base + sum((_reached(tree, rows) for tree in head.trees), np.zeros(len(rows)))
+
+
+def _reached(tree: Tree, rows: Floats) -> Floats:
+    feature, threshold = np.array(tree.feature), np.array(tree.threshold)
+    left, right = np.array(tree.left), np.array(tree.right)
+    node = np.zeros(len(rows), dtype=np.int64)
+    while np.any(under_way := feature[node] != LEAF):
+        less = rows[np.arange(len(rows)), feature[node]] <= threshold[node]
+        node = np.where(under_way, np.where(less, left[node], right[node]), node)
+    return np.array(tree.value)[node]
 
 
 def log_loss(probability: Floats, labels: Floats) -> Floats:
@@ -154,10 +166,9 @@ def gained(differences: Floats, weight: Floats, groups: Sequence[Hashable]) -> t
     """The mean of differences, and its standard error by groups."""
     names = {name: i for i, name in enumerate(dict.fromkeys(groups))}
     index = np.array([names[group] for group in groups])
-    share = weight / weight.sum()
-    mean = float(share @ differences)
-    away = np.bincount(index, share * (differences - mean), len(names))
-    return mean, float(np.sqrt(np.sum(away**2) * len(names) / max(1, len(names) - 1)))
+    mean = float(np.average(differences, weights=weight))
+    away: Floats = np.bincount(index, weight * (differences - mean), len(names)) / float(weight.sum())
+    return mean, float(np.sqrt(float(np.sum(away**2)) * len(names) / max(1, len(names) - 1)))
 
 
 @dataclass(frozen=True, slots=True)
