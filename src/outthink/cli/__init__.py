@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": "Serve any OpenAI client: an OpenAI-compatible server that thinks.",
     "map": "Answer a file of questions, one JSON object a line.",
     "sample": "Record samples of many questions as a pool, to be replayed without a model.",
+    "verifier": "Train verifiers on recorded samples, and measure what they are worth.",
     "models": "List, pull, find and remove model files.",
     "strategies": "List the strategies with their parameters.",
 }

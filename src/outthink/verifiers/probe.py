@@ -46,10 +46,11 @@ class Probe:
         other = fitted.elsewhere(candidates)
         if other:
             run.emit(Warned(message=f"the probe {self.file} was fitted on {other}; it gives no probability"))
-        return [_score(fitted, rows, other is None) for rows in rows_of(problem.question, candidates)]
+        return [score_rows(fitted, rows, other is None) for rows in rows_of(problem.question, candidates)]
 
 
-def _score(fitted: Fitted, rows: Sequence[Row], known: bool) -> Score:
+def score_rows(fitted: Fitted, rows: Sequence[Row], known: bool = True) -> Score:
+    """A candidate's score from the features of its steps; a probability only where its origin is ``known``."""
     if fitted.curve is None:  # it showed no value on its pool
         return Score(verifier=NAME)
     odds = [fitted.raw([row[name] for name in fitted.columns]) for row in rows]

@@ -80,13 +80,14 @@ async def evaluate(
         for question, own, scores in zip(kept, sets, answered.scores, strict=True)
     ]
     scores = [one for found in answered.scores for one in found[0]]
-    grades = np.array([grade for question in kept for grade in question.grades])
+    grades: Floats = np.array([grade for question in kept for grade in question.grades])
     owner = np.repeat(np.arange(len(kept)), [len(question.grades) for question in kept])
     clusters = [question.row.cluster for question in kept]
     values = [score.value for score in scores]
-    known = np.array([value for value in values if value is not None])
-    its = grades[[value is not None for value in values]]
-    worth = np.array([np.nan if score.worth is None else score.worth for score in scores])
+    told = np.array([value is not None for value in values], dtype=np.bool_)
+    known: Floats = np.array([0.0 if value is None else value for value in values])[told]
+    its = grades[told]
+    worth: Floats = np.array([np.nan if score.worth is None else score.worth for score in scores])
     return Report(
         verifier=name,
         questions=len(kept),
@@ -97,7 +98,7 @@ async def evaluate(
         auc=auc(worth, grades),
         auc_within=_within(worth, grades, owner, clusters),
         brier=brier(known, its) if len(known) else None,
-        brier_base=float(np.mean((grades - grades.mean()) ** 2)),
+        brier_base=float(np.var(grades)),
         ece=ece(known, its) if len(known) else None,
         ece_limit=ece_if_calibrated(known, level=0.9, seed=seed).high if len(known) else None,
         **_gains(replayed, clusters),
@@ -112,7 +113,7 @@ def unseen(verifier: Verifier, questions: Sequence[Graded]) -> list[Graded]:
     if not kept:
         raise InputError(
             f"all {len(questions)} questions were used to fit this verifier; give a pool of others, or hold some "
-            "back when training (--hold-out FILE)"
+            "back when training (--hold-out 0.3)"
         )
     return kept
 

@@ -101,8 +101,8 @@ async def evaluate_steps(
     found = np.zeros(len(rows), dtype=np.int64)
     thresholds: list[float] = []
     for fold in (0, 1):
-        out = np.flatnonzero(where == fold).tolist()
-        others = np.flatnonzero(where != fold).tolist()
+        out: list[int] = np.flatnonzero(where == fold).tolist()
+        others: list[int] = np.flatnonzero(where != fold).tolist()
         threshold = best_threshold([measures[i] for i in others], labels[others].tolist())
         thresholds.append(threshold)
         found[out] = [first_wrong(measures[i], threshold) for i in out]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.adaptive import posterior_fit
-from outthink.adaptive.posterior import Evidence, Weights, logit
+from outthink.adaptive.posterior import Evidence, Weights, logit, posterior
 from outthink.bench.verifiers.fit import FOLDS, HEADS, HeadKind, fit_curve, fit_head, folds, log_loss, log_odds
 from outthink.bench.verifiers.graded import Graded, enough, origin
 from outthink.bench.verifiers.table import Completed, Labels, Table, table
@@ -24,9 +25,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a probe is trained: groups of features, labels, and heads to choose from."""
+    """How a probe is trained: groups of features, labels, and heads to choose from.
 
-    groups: tuple[str, ...] = tuple(GROUPS)
+    Without the candidate's own votes unless they are asked for: the answer posterior counts them already.
+    """
+
+    groups: tuple[str, ...] = tuple(group for group in GROUPS if group != "votes")
     labels: Labels = "outcome"
     heads: tuple[HeadKind, ...] = HEADS
 
@@ -73,7 +77,13 @@ def train_probe(
     if worth.curve is None:
         return fitted
     values = _values(questions, rows, [worth.curve.of(one) for one in crossed[head].tolist()])
-    return msgspec.structs.replace(fitted, weights=fit_weights(questions, values, seed))
+    weights = fit_weights(questions, values, seed)
+    counts = msgspec.structs.replace(posterior_fit.fit(_evidence(questions, values), seed=seed), columns=())
+    losses = {
+        "posterior_loss": _answer_loss(questions, values, weights),
+        "votes_loss": _answer_loss(questions, values, counts),
+    }
+    return msgspec.structs.replace(fitted, weights=weights, report=fitted.report | losses)
 
 
 def cross_fitted(head: HeadKind, x: Floats, rows: Table, where: NDArray[np.int64]) -> Floats:
@@ -88,9 +98,20 @@ def cross_fitted(head: HeadKind, x: Floats, rows: Table, where: NDArray[np.int64
 
 def fit_weights(questions: Sequence[Graded], values: Sequence[Sequence[float | None]], seed: int = 0) -> Weights:
     """The answer posterior's weights, with the log odds of these (held-out) values as its one column."""
-    return posterior_fit.fit(
-        [evidence_of(question, own) for question, own in zip(questions, values, strict=True)], columns=1, seed=seed
-    )
+    return posterior_fit.fit(_evidence(questions, values), columns=1, seed=seed)
+
+
+def _evidence(questions: Sequence[Graded], values: Sequence[Sequence[float | None]]) -> list[posterior_fit.Recorded]:
+    return [evidence_of(question, own) for question, own in zip(questions, values, strict=True)]
+
+
+def _answer_loss(questions: Sequence[Graded], values: Sequence[Sequence[float | None]], weights: Weights) -> float:
+    """Mean minus log probability of the right answer (or of none) over whole pools, in nats."""
+    losses: list[float] = []
+    for found in _evidence(questions, values):
+        told = posterior(found.evidence, weights)
+        losses.append(-math.log(max(1e-6, told.probabilities.get(found.gold or "", told.none))))
+    return sum(losses) / len(losses)
 
 
 def evidence_of(question: Graded, values: Sequence[float | None]) -> posterior_fit.Recorded:
