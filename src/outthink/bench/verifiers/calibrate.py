@@ -18,6 +18,7 @@ from outthink.api import Engine
 from outthink.bench.verifiers.ask import Inquiry, ask
 from outthink.bench.verifiers.fit import FOLDS, Worth, fit_curve, fit_head, folds, gained, log_loss, log_odds
 from outthink.bench.verifiers.graded import Graded, enough, origin
+from outthink.bench.verifiers.table import WEIGHT
 from outthink.bench.verifiers.train import fit_weights
 from outthink.core.errors import InputError
 from outthink.core.protocols import Verifier
@@ -42,7 +43,7 @@ async def calibrate(
     rows = _Rows(
         raw=raw,
         grades=grades,
-        weight=np.repeat([1.0 / size for size in sizes], sizes),
+        weight=np.repeat([WEIGHT / size for size in sizes], sizes),
         clusters=[question.row.cluster for question, size in zip(questions, sizes, strict=True) for _ in range(size)],
         seed=seed,
     )
