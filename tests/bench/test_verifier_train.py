@@ -55,8 +55,9 @@ def test_the_probe_is_the_same_for_one_seed_and_knows_what_it_was_fitted_on(grad
     assert (fitted.mark.model, fitted.mark.temperature) == ("planted", 0.7)
 
 
-def test_trees_are_tried_beside_the_line_and_the_report_says_what_each_lost(graded):
-    fitted = train_probe(graded(questions=24), Recipe(("position", "symbolic")))
+def test_trees_are_tried_beside_the_line_and_the_report_says_what_each_lost(graded, monkeypatch):
+    monkeypatch.setattr("outthink.bench.verifiers.fit.TREES", 5)
+    fitted = train_probe(graded(questions=24, n=4), Recipe(("symbolic",)))
     assert set(fitted.report["heads"]) == {"linear", "trees"}
     assert fitted.report["log_loss"] < fitted.report["base_log_loss"]
 

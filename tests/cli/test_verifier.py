@@ -1,16 +1,17 @@
 """``outthink verifier``: from a pool to a file, from the file to figures."""
 
 import json
+from functools import partial
 
 import pytest
 from planted import rows, write
 
-from outthink.bench.verifiers import train
+from outthink.bench.verifiers.train import Recipe
 
 
 @pytest.fixture
 def pool(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "HEADS", ("linear",))
+    monkeypatch.setattr("outthink.cli.verifier.Recipe", partial(Recipe, heads=("linear",)))
     return write(tmp_path / "pool.jsonl", rows(questions=40))
 
 
@@ -56,7 +57,7 @@ def test_a_probe_is_trained_and_used_by_best_of_n_on_the_pool(outthink, pool, tm
         (["train", "POOL", "-o", "f", "--hold-out", "1"], "takes 0 or a part under 1"),
         (["train", "POOL", "-o", "f", "--hold-out", "0.9"], "4 questions with two samples or more are too few"),
         (["train", "POOL", "-o", "f", "--complete", "2"], "give --model"),
-        (["eval", "probe(file=none)", "POOL"], "cannot be read"),
+        (["eval", "probe(file=away)", "POOL"], "cannot be read"),
         (["eval", "mood", "POOL"], "does not exist"),
         (["eval", "confidence", "none.jsonl"], "cannot be read"),
     ],

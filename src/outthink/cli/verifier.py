@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from functools import partial
+from typing import TypeVar
 
 import anyio
 import typer
@@ -27,6 +29,7 @@ from outthink.verifiers.features import GROUPS
 from outthink.verifiers.fitted import Fitted, write_fitted
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train verifiers, and measure what they are worth.")
+T = TypeVar("T")
 _SEED = typer.Option(0, "--seed", help="Of folds and draws.")
 
 
@@ -79,7 +82,7 @@ def eval_(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     model: str | None = options.MODEL,
     seed: int = _SEED,
-    limit: int | None = typer.Option(None, "--limit", help="How many questions (or rows) to take."),
+    limit: int | None = typer.Option(None, "--limit", help="How many questions (or rows) to take, by lot."),
     timeout: float | None = options.TIMEOUT,
     no_cache: bool = options.NO_CACHE,
     debug: bool = options.DEBUG,
@@ -96,7 +99,7 @@ def eval_(
         report = anyio.run(partial(_on_steps, verifier, files[0], model or "fake", seed, limit, timeout, not no_cache))
         told = told_steps(report)
     else:
-        questions = read_graded(files)[:limit]
+        questions = _drawn(read_graded(files), limit, seed)
         report = anyio.run(
             partial(_evaluated, verifier, questions, model or f"pool:{files[0]}", seed, timeout, not no_cache)
         )
@@ -134,7 +137,7 @@ async def _evaluated(
 async def _on_steps(
     text: str, file: str, model: str, seed: int, limit: int | None, timeout: float | None, cache: bool
 ) -> StepReport:
-    rows = read_solutions(file)[:limit]
+    rows = _drawn(read_solutions(file), limit, seed)
     async with Engine(model, timeout=timeout, cache=cache) as engine:
         return await evaluate_steps(engine, plugins.verifier(text), text, rows, seed=seed)
 
@@ -161,6 +164,13 @@ def _parted(questions: list[Graded], hold_out: float, seed: int) -> tuple[list[G
         [question for question in questions if question.row.cluster not in clusters],
         [question for question in questions if question.row.cluster in clusters],
     )
+
+
+def _drawn(found: list[T], limit: int | None, seed: int) -> list[T]:
+    """So many of them, in their order; files are often sorted by what is measured."""
+    if limit is None or limit >= len(found):
+        return found
+    return [found[place] for place in sorted(random.Random(seed).sample(range(len(found)), limit))]
 
 
 def _used(fitted: Fitted, file: str, verifiers: list[str]) -> str:

@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 HeadKind = Literal["linear", "trees"]
 HEADS: tuple[HeadKind, ...] = ("linear", "trees")
 FOLDS = 5
+TREES = 40
 _EDGE = 1e-6
 
 
@@ -66,7 +67,7 @@ def _linear(x: Floats, y: Ints, w: Floats, strength: float = 0.3) -> Linear:
 
 def _trees(x: Floats, y: Ints, w: Floats) -> Trees:
     model = sklearn("ensemble").HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.08, max_depth=3, min_samples_leaf=40, l2_regularization=5.0, early_stopping=False,
+        max_iter=TREES, learning_rate=0.1, max_depth=3, min_samples_leaf=40, l2_regularization=5.0, early_stopping=False,
         random_state=0,
     )  # fmt: skip
     model.fit(x, y, sample_weight=w)
