@@ -211,6 +211,17 @@ async def test_with_another_prompt_or_temperature_it_warns_and_the_scores_are_no
         assert any("its scores are not taken for probabilities" in message for message in warned)
 
 
+@given(st.lists(st.tuples(st.sampled_from("123"), st.floats(0.01, 1)), min_size=1, max_size=9))
+def test_without_a_calibration_the_posterior_is_the_sum_of_the_scores(drawn):
+    from outthink.strategies.weighing import posterior_of
+
+    candidates = [said(f"{i}", i, answer) for i, (answer, _) in enumerate(drawn)]
+    found = posterior_of(candidates, [Score(verifier="v", raw=raw) for _, raw in drawn]).probabilities
+    totals = {key: sum(raw for answer, raw in drawn if canonical(answer, "number").key == key) for key in found}
+    ratio = next(iter(found.values())) / next(iter(totals.values()))
+    assert {key: value * ratio for key, value in totals.items()} == pytest.approx(found)
+
+
 async def test_pessimism_takes_the_vote_back_from_one_high_score():
     from outthink.strategies.best_of_n import BestOfN
 

@@ -45,7 +45,7 @@ def worths(scores: Sequence[Score]) -> list[float]:
 
 def posterior_of(candidates: Sequence[Candidate], scores: Sequence[Score], weights: Weights | None = None) -> Posterior:
     """The probability of each answer key; by ``weights`` only where the scores are probabilities."""
-    columns, weights = _column(scores, weights)
+    columns, weights = _column(candidates, scores, weights)
     evidence = [
         Evidence(None if found.answer is None else found.answer.key, column, found.finish in WHOLE)
         for found, column in zip(candidates, columns, strict=True)
@@ -53,7 +53,9 @@ def posterior_of(candidates: Sequence[Candidate], scores: Sequence[Score], weigh
     return posterior(evidence, weights)
 
 
-def _column(scores: Sequence[Score], weights: Weights | None) -> tuple[list[tuple[float, ...]], Weights]:
+def _column(
+    candidates: Sequence[Candidate], scores: Sequence[Score], weights: Weights | None
+) -> tuple[list[tuple[float, ...]], Weights]:
     """What each candidate's score counts as, and the weights to count it with."""
     own = worths(scores)
     if all(score.worth is None for score in scores):
@@ -61,11 +63,21 @@ def _column(scores: Sequence[Score], weights: Weights | None) -> tuple[list[tupl
         return [()] * len(own), plain
     if all(score.value is not None or score.raw is None for score in scores):
         return [(logit(value),) for value in own], weights or uncalibrated(1)
-    if all(0 <= value <= 1 for value in own):  # votes times the mean score
-        return [(math.log(max(value, _LEAST)),) for value in own], uncalibrated(1)
+    if all(0 <= value <= 1 for value in own):  # votes times the mean score of the answer: the scores add up
+        means = _means(candidates, own)
+        return [(math.log(max(value, _LEAST)),) for value in means], uncalibrated(1)
     mean = sum(own) / len(own)
     spread = math.sqrt(sum((value - mean) ** 2 for value in own) / len(own)) or 1.0
     return [((value - mean) / spread,) for value in own], uncalibrated(1)
+
+
+def _means(candidates: Sequence[Candidate], own: Sequence[float]) -> list[float]:
+    """For each candidate, the mean worth of those that give its answer."""
+    keys = [found.answer and found.answer.key for found in candidates]
+    groups: dict[str | None, list[float]] = {}
+    for key, value in zip(keys, own, strict=True):
+        groups.setdefault(key, []).append(value)
+    return [sum(groups[key]) / len(groups[key]) for key in keys]
 
 
 def by_posterior(
