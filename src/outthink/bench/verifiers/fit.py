@@ -67,18 +67,21 @@ def _linear(x: Floats, y: Ints, w: Floats, strength: float = 0.3) -> Linear:
 
 def _trees(x: Floats, y: Ints, w: Floats) -> Trees:
     model = sklearn("ensemble").HistGradientBoostingClassifier(
-        max_iter=TREES, learning_rate=0.1, max_depth=3, min_samples_leaf=40, l2_regularization=5.0, early_stopping=False,
+        max_iter=TREES,
+        learning_rate=0.1,
+        max_depth=3,
+        min_samples_leaf=40,
+        l2_regularization=5.0,
+        early_stopping=False,
         random_state=0,
-    )  # fmt: skip
-    model.fit(x, y, sample_weight=w)
-    found = Trees(
-        float(np.ravel(model._baseline_prediction)[0]), tuple(_tree(one[0].nodes) for one in model._predictors)
     )
+    with import_module("threadpoolctl").threadpool_limits(1):  # threads would wait for each other on a busy machine
+        model.fit(x, y, sample_weight=w)
+    base = float(np.ravel(model._baseline_prediction)[0])
+    found = Trees(base, tuple(_tree(one[0].nodes) for one in model._predictors))
     some = x[:: max(1, len(x) // 50)]
     if not np.allclose([found.log_odds(row.tolist()) for row in some], model.decision_function(some), atol=1e-6):
-        raise InputError(
-            "this scikit-learn keeps its trees in a form that is not known; install scikit-learn 1.4 to 1.9"
-        )
+        raise InputError("this scikit-learn keeps its trees in an unknown form; install scikit-learn 1.4 to 1.9")
     return found
 
 
