@@ -27,6 +27,7 @@ from outthink.bench.verifiers.selection import draws, replay
 from outthink.bench.verifiers.table import LABELS
 from outthink.bench.verifiers.train import Recipe, train_probe
 from outthink.models.pool import PoolRow, PoolSample
+from outthink.verifiers.chains import chain, numbers_of
 from outthink.verifiers.features import GROUPS, rows_of
 from outthink.verifiers.fitted import Fitted
 from outthink.verifiers.probe import score_rows
@@ -116,6 +117,24 @@ def main() -> None:
                 inside[name] += within(fitted, test)
             print(f"repeat {seed} fold {fold}: {best} ({time.perf_counter() - began:.0f} s)", flush=True)
     report(questions, grades, inside, asked)
+    cost(questions, probes["process, outcome"])
+
+
+def cost(questions: list[Graded], fitted: Fitted) -> None:
+    """CPU time of scoring each question's whole pool, with nothing remembered from before."""
+    times = []
+    for question in questions:
+        chain.cache_clear()
+        numbers_of.cache_clear()
+        began = time.process_time()
+        for rows in rows_of(question.text, question.candidates):
+            score_rows(fitted, rows)
+        times.append(1e3 * (time.process_time() - began))
+    print(
+        f"\nscoring a question's {len(questions[0].candidates)} candidates: median {np.median(times):.1f} ms of CPU, ",
+        end="",
+    )
+    print(f"at most {max(times):.1f} ms")
 
 
 def report(questions: list[Graded], grades: Grades, inside: dict[str, list[float]], asked: argparse.Namespace) -> None:
