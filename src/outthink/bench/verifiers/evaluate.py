@@ -36,8 +36,8 @@ class Gain(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured. ``left_out``: questions that the verifier was fitted on. ``auc``: over all candidates, and
     ``auc_within`` one question, which is what choosing needs (with its interval). Calibration only where it gives
-    probabilities; ``ece_limit`` is the 95 % quantile of a perfectly calibrated one. ``baselines`` by n. Costs are
-    for one candidate."""
+    probabilities; ``ece_limit`` is the 95 % quantile of a perfectly calibrated one, were candidates independent (those
+    of one question are not, so that it is strict). ``baselines`` by n. Costs are for one candidate."""
 
     verifier: str
     questions: int
