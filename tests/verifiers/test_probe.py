@@ -158,6 +158,9 @@ async def test_calibrated_is_the_curve_of_the_raw_score(tmp_path):
     scores = await Calibrated(Recorded("other"), file).score(PROBLEM, [said("a", scores={"other": 1.0})], run)
     assert scores[0].value is None
     assert "fitted on rm, not other" in run.events[0].message
+    elsewhere = fit(tmp_path, kind="calibrated", columns=("rm",), head=None, fill=(0.0,), mark=Mark(model="another"))
+    (score,) = await Calibrated(Recorded("rm"), elsewhere).score(PROBLEM, candidates[:1], Run())
+    assert (score.raw, score.value) == (1.0, None)
 
 
 async def test_a_stack_adds_up_its_verifiers_and_fills_in_what_one_cannot_tell(tmp_path):
