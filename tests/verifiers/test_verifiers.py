@@ -13,7 +13,7 @@ from outthink.core.problem import SamplingParams
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
 from outthink.strategies.best_of_n import BestOfN
-from outthink.strategies.selection import weighted, weights
+from outthink.strategies.weighing import by_sum, worths
 from outthink.verifiers.confidence import Confidence
 from outthink.verifiers.symbolic import Symbolic
 
@@ -57,8 +57,8 @@ async def test_symbolic_measures_the_share_that_holds_and_names_the_first_false_
 
 def test_where_a_verifier_cannot_tell_a_candidate_counts_as_an_average_one():
     scores = [Score(verifier="v", raw=0.2), Score(verifier="v"), Score(verifier="v", raw=0.6, value=0.4)]
-    assert weights(scores) == pytest.approx([0.2, 0.3, 0.4])
-    assert weights([Score(verifier="v")] * 2) == [1.0, 1.0]
+    assert worths(scores) == pytest.approx([0.2, 0.3, 0.4])
+    assert worths([Score(verifier="v")] * 2) == [1.0, 1.0]
 
 
 class Emits:
@@ -70,7 +70,7 @@ class Emits:
 
 def test_equal_answers_add_up_and_the_best_of_them_is_shown():
     candidates = [said("a", 0, answer="5"), said("b", 1, answer="7"), said("c", 2, answer="7.0"), said("d", 3)]
-    result = weighted(candidates, [0.8, 0.3, 0.6, 0.3], Emits(), "exhausted")
+    result = by_sum(candidates, [0.8, 0.3, 0.6, 0.3], Emits(), "exhausted")
     assert (str(result.answer), result.text) == ("7", "c")
     assert result.confidence == pytest.approx(0.9 / 2.0)
 
@@ -151,7 +151,7 @@ async def test_a_verifiers_calls_are_counted_in_its_own_role_and_its_failure_cos
     [
         info.name
         for info in plugins.describe("outthink.verifiers")
-        if not any(parameter.required for parameter in info.parameters)  # these name a server of their own
+        if not any(parameter.required for parameter in info.parameters)  # these name a server or a file
     ],
 )
 async def test_every_verifier_scores_each_candidate_or_abstains(name):

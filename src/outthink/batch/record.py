@@ -10,9 +10,8 @@ import msgspec
 from outthink import plugins
 from outthink.core.candidate import Result
 from outthink.core.errors import InputError, Unsupported
-from outthink.core.problem import Problem, SamplingParams
+from outthink.core.problem import Problem, SamplingParams, prompt_fingerprint
 from outthink.core.protocols import Run
-from outthink.models.pool import prompt_fingerprint
 from outthink.strategies.cot import CHAIN_TOKENS, ChainOfThought, prompted
 from outthink.strategies.direct import Direct
 from outthink.strategies.self_consistency import SelfConsistency

@@ -234,6 +234,7 @@ def _sample(found: Candidate) -> PoolSample:
         logprob_mean=found.logprobs and found.logprobs.mean,
         logprob_low=found.logprobs and found.logprobs.low,
         logprob_tail=found.logprobs and found.logprobs.tail,
+        logprob_shape=() if found.logprobs is None else found.logprobs.shape,
         message=None if found.message == plain else found.message,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
@@ -46,16 +47,20 @@ class Answer(msgspec.Struct, frozen=True):
 class LogprobSummary(msgspec.Struct, frozen=True):
     """Natural log probabilities of a text's tokens: the mean, the lowest mean over a sliding group of
     ``GROUP`` tokens, and the mean of the last group. ``certainty``: where the k likeliest tokens at each place are
-    known, minus their mean log probability, averaged over places (nats; higher is surer)."""
+    known, minus their mean log probability, averaged over places (nats; higher is surer). ``shape``: the means of
+    `PARTS` equal parts of the tokens in order (empty where there are fewer tokens)."""
 
     mean: float
     low: float
     tail: float
     certainty: float | None = None
+    shape: tuple[float, ...] = ()
 
 
 GROUP = 32
 """Tokens in a sliding group of `LogprobSummary`."""
+PARTS = 16
+"""Parts in the shape of a `LogprobSummary`."""
 
 
 def summarise_logprobs(logprobs: list[float]) -> LogprobSummary | None:
@@ -68,7 +73,15 @@ def summarise_logprobs(logprobs: list[float]) -> LogprobSummary | None:
     for gone, come in zip(logprobs, logprobs[size:], strict=False):
         window += come - gone
         low = min(low, window)
-    return LogprobSummary(sum(logprobs) / len(logprobs), low / size, window / size)
+    return LogprobSummary(sum(logprobs) / len(logprobs), low / size, window / size, shape=_shape(logprobs))
+
+
+def _shape(logprobs: list[float]) -> tuple[float, ...]:
+    """The means of equal parts, to the third decimal: what tells a hesitant step from a fluent one."""
+    if len(logprobs) < PARTS:
+        return ()
+    ends = [place * len(logprobs) // PARTS for place in range(PARTS + 1)]
+    return tuple(round(sum(logprobs[a:b]) / (b - a), 3) for a, b in pairwise(ends))
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

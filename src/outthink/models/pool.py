@@ -6,7 +6,6 @@ A pool answers only the prompt and the temperature it was recorded with; it cann
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,7 +18,7 @@ import msgspec
 
 from outthink.core.candidate import Finish, LogprobSummary
 from outthink.core.errors import BadSpec, InputError, Refused, Unsupported
-from outthink.core.problem import Message, text_of
+from outthink.core.problem import Message, prompt_fingerprint, text_of
 from outthink.core.wire import Ask, Bill, Choice, Delta, Feature, Price, Reply
 
 
@@ -37,7 +36,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolSample(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded sample; ``answer`` is its canonical text, or None. Log probabilities are natural."""
+    """One recorded sample; ``answer`` is its canonical text, or None. Log probabilities are natural; see
+    `LogprobSummary`."""
 
     text: str
     tokens: int
@@ -46,6 +46,7 @@ class PoolSample(msgspec.Struct, frozen=True, kw_only=True):
     logprob_mean: float | None = None
     logprob_low: float | None = None
     logprob_tail: float | None = None
+    logprob_shape: tuple[float, ...] = ()
     scores: dict[str, float | None] = {}
     message: Message | None = None
 
@@ -65,12 +66,6 @@ class PoolRow(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     fingerprint: Fingerprint = Fingerprint()
     extra: dict[str, Any] = {}
-
-
-def prompt_fingerprint(messages: Sequence[Message], question: str) -> str:
-    """A prompt apart from its question: 12 hex digits, equal for all questions that one technique asks."""
-    shape = msgspec.json.encode(messages).replace(msgspec.json.encode(question)[1:-1], b"{question}")
-    return hashlib.blake2b(shape, digest_size=6).hexdigest()
 
 
 def read_pool(path: Path) -> list[PoolRow]:
@@ -137,7 +132,7 @@ def _from_trace(path: Path, lines: Sequence[bytes]) -> PoolRow:
 
 
 def _sample(said: dict[str, Any]) -> PoolSample:
-    logprobs: dict[str, float] = said.get("logprobs") or {}
+    logprobs: dict[str, Any] = said.get("logprobs") or {}
     return PoolSample(
         text=said["text"],
         tokens=said["tokens"],
@@ -145,6 +140,7 @@ def _sample(said: dict[str, Any]) -> PoolSample:
         logprob_mean=logprobs.get("mean"),
         logprob_low=logprobs.get("low"),
         logprob_tail=logprobs.get("tail"),
+        logprob_shape=tuple(logprobs.get("shape") or ()),
         message=said["message"],
     )
 
@@ -253,17 +249,22 @@ def choice_of(index: int, found: PoolSample, limit: int | None) -> Choice:
     """A sample as a choice; cut at the limit in proportion to its text, which is all that is known of its tokens."""
     cut = limit is not None and found.tokens > limit
     text = found.text[: len(found.text) * (limit or 0) // found.tokens] if cut else found.text
-    known = found.logprob_mean is not None
-    low, tail = found.logprob_low, found.logprob_tail
-    mean = found.logprob_mean or 0.0
     return Choice(
         index=index,
         message={"role": "assistant", "content": text} if cut or found.message is None else found.message,
         text=text,
         finish="length" if cut else found.finish,
         tokens=limit if cut else found.tokens,
-        logprobs=LogprobSummary(mean, mean if low is None else low, mean if tail is None else tail) if known else None,
+        logprobs=summary_of(found),
     )
+
+
+def summary_of(found: PoolSample) -> LogprobSummary | None:
+    """A sample's log probabilities as they were recorded; None where they were not."""
+    mean, low, tail = found.logprob_mean, found.logprob_low, found.logprob_tail
+    if mean is None:
+        return None
+    return LogprobSummary(mean, mean if low is None else low, mean if tail is None else tail, shape=found.logprob_shape)
 
 
 class PoolText(NamedTuple):

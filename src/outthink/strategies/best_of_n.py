@@ -7,33 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+import msgspec
+
+from outthink.adaptive.posterior import Weights
 from outthink.answers import resolved
 from outthink.core.candidate import Candidate, Result, Score, StopReason
 from outthink.core.errors import BadSpec
-from outthink.core.problem import Problem, SamplingParams
+from outthink.core.events import Warned
+from outthink.core.problem import Problem, SamplingParams, prompt_fingerprint
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.hopeless import checked, given_up, surest
 from outthink.strategies.ranges import MOST, in_range
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import asked_for, single, with_kind
-from outthink.strategies.selection import selected
+from outthink.strategies.selection import Aggregate, selected
+from outthink.strategies.weighing import Fit
 
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
     """Sample n chains of thought, score them with a verifier, and return the best, equal answers added up.
 
-    ``until_verified``: stop at the first wave in which a candidate passes (a worth of 1). ``stop_below``: give up
+    ``aggregate``: how; see `outthink.strategies.selection`. ``until_verified``: stop at the first wave in which a candidate passes (a worth of 1). ``stop_below``: give up
     chains whose least sure group falls below this mean log probability.
     """
 
     n: int = 8
     verifier: Verifier | None = None
     temperature: float = 0.7
-    aggregate: Literal["sum", "max"] = "sum"
+    aggregate: Aggregate = "posterior"
+    pessimism: float = 0.2
     width: int = 8
     until_verified: bool = False
     stop_below: float | None = None
@@ -41,6 +47,7 @@ class BestOfN:
 
     def __post_init__(self) -> None:
         in_range("best-of-n", n=(self.n, 1, MOST), width=(self.width, 1, MOST), temperature=(self.temperature, 0, 2))
+        in_range("best-of-n", pessimism=(self.pessimism, 0.001, 1000))
         checked("best-of-n", self.stop_below)
         if self.until_verified and not getattr(self.verifier, "alone", False):
             raise BadSpec(
@@ -57,7 +64,7 @@ class BestOfN:
             top_logprobs=int(getattr(self.verifier, "top_logprobs", 0)),
             stop_below=self.stop_below,
         )
-        scores: dict[int, Score] = {}
+        asked, scores = await prompted(problem, run), dict[int, Score]()
 
         async def verified(found: list[Candidate]) -> bool:
             new = [candidate for candidate in found if candidate.index not in scores]
@@ -66,7 +73,7 @@ class BestOfN:
             return any(score.worth is not None and score.worth >= 1 for score in told)
 
         candidates, passed = await chains(
-            problem, run, self.n, params, self.width, enough=verified if self.until_verified else None
+            asked, run, self.n, params, self.width, enough=verified if self.until_verified else None
         )
         stop: StopReason = "verified" if passed else run.ended_by or "exhausted"
         if len(candidates) == 1:
@@ -74,11 +81,30 @@ class BestOfN:
         if any(candidate.index not in scores for candidate in candidates):
             await verified(candidates)
         ordered = [scores[candidate.index] for candidate in candidates]
-        return selected(problem, candidates, ordered, run, stop, adding_up=self.aggregate == "sum")
+        ordered, weights = self._trusted(ordered, problem, asked, run)
+        return selected(
+            problem, candidates, ordered, run, stop, aggregate=self.aggregate, weights=weights, pessimism=self.pessimism
+        )
+
+    def _trusted(
+        self, scores: list[Score], problem: Problem, asked: Problem, run: Run
+    ) -> tuple[list[Score], Weights | None]:
+        """The scores, and the posterior's weights that were fitted with the verifier; without its probabilities and
+        weights where it was fitted on another prompt or temperature."""
+        fitted: Fit | None = getattr(self.verifier, "fitted", None)
+        if fitted is None:
+            return scores, None
+        prompt = prompt_fingerprint(asked.messages, problem.question)
+        temperature = float(problem.params.get("temperature", self.temperature))
+        other = fitted.differs(prompt=prompt, temperature=temperature)
+        if other is None:
+            return scores, fitted.weights
+        run.emit(Warned(message=f"the verifier was fitted on {other}; its scores are not taken for probabilities"))
+        return [msgspec.structs.replace(score, value=None) for score in scores], None
 
 
 async def chains(
-    problem: Problem,
+    asked: Problem,
     run: Run,
     n: int,
     params: SamplingParams,
@@ -86,12 +112,11 @@ async def chains(
     *,
     enough: Callable[[list[Candidate]], Awaitable[bool]] | None = None,
 ) -> tuple[list[Candidate], bool]:
-    """``n`` chains of thought in order of index, their answers forced where they were cut, and worked out; fewer, and
+    """``n`` chains of a prompted problem in order of index, their answers forced where they were cut, and worked out; fewer, and
     true, where one wave was ``enough``.
 
     Those that were given up are left out; where all were, the surest of them.
     """
-    asked = await prompted(problem, run)
     found: list[Candidate] = []
     hopeless: list[Candidate] = []
     done = False

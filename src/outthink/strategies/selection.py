@@ -1,24 +1,31 @@
 """The best of scored candidates.
 
-Where answers can vote, candidates vote with their scores (weighted best-of-n, Li et al., 2023, arXiv:2206.02336):
-equal answers add up, so that one lucky score does not outbid five agreeing chains. A candidate the verifier cannot tell
-anything about counts as an average one. Programs do not add up: a worse one is not better for being written twice; of
-the best-scored ones the program that most of them agree on is taken. Open text does not vote: its best candidate is
-taken, and where the verifier prefers none, the first, which is then said (``unscorable``).
+Where answers can vote, candidates vote with their scores, so that one lucky score does not outbid five agreeing chains:
+by the answer posterior (``posterior``), whose weights come with a fitted verifier, or by adding up (``sum``, Li et al.,
+2023, arXiv:2206.02336). ``pessimistic`` trusts the highest scores less the larger ``pessimism`` is (in units of the
+scores), for large n and a verifier that can be fooled; ``max`` takes the single best.
+
+Programs do not add up: a worse one is not better for being written twice; of the best-scored ones the program that most
+of them agree on is taken. Open text does not vote: its best candidate is taken, and where the verifier prefers none,
+the first, which is then said (``unscorable``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-import msgspec
-
+from outthink.adaptive.pessimism import pessimistic
+from outthink.adaptive.posterior import Weights
 from outthink.answers import Votes
 from outthink.core.candidate import WHOLE, Candidate, Result, Score, StopReason
 from outthink.core.events import Voted
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run
-from outthink.strategies.results import chosen, elected, single
+from outthink.strategies.results import chosen, single
+from outthink.strategies.weighing import by_posterior, by_sum, worths
+
+Aggregate = Literal["posterior", "sum", "max", "pessimistic"]
 
 
 def selected(
@@ -28,56 +35,22 @@ def selected(
     run: Run,
     stop_reason: StopReason,
     *,
-    adding_up: bool = True,
+    aggregate: Aggregate = "posterior",
+    weights: Weights | None = None,
+    pessimism: float = 0.2,
 ) -> Result:
-    """The best candidate by the rules above; by its own score alone unless ``adding_up``."""
-    worths = weights(scores)
+    """The best candidate by the rules above; ``weights`` are the posterior's, fitted with the verifier."""
+    own, result = worths(scores), None
     silent = all(score.worth is None for score in scores)
-    if adding_up and not silent and problem.answer_kind == "code":
-        return best_program(candidates, worths, run, stop_reason)
-    if adding_up and min(worths) >= 0:  # a reward below zero would count against its answer
-        result = weighted(candidates, worths, run, stop_reason)
-        if result is not None:
-            return result
-    return best(candidates, worths, run, stop_reason, silent=silent)
-
-
-def weights(scores: Sequence[Score]) -> list[float]:
-    """The worth of each candidate; where a verifier cannot tell, the mean of where it can (1 if nowhere)."""
-    known = [score.worth for score in scores if score.worth is not None]
-    mean = sum(known) / len(known) if known else 1.0
-    return [mean if score.worth is None else score.worth for score in scores]
-
-
-def weighted(
-    candidates: Sequence[Candidate], worths: Sequence[float], run: Run, stop_reason: StopReason
-) -> Result | None:
-    """The answer whose candidates' worths add up to most, shown by its best candidate; None when nothing votes.
-
-    The confidence is its share of all weight, that of candidates without an answer included.
-    """
-    votes = Votes()
-    for candidate in candidates:
-        votes.add(candidate)
-    run.emit(Voted(votes=votes.counts(), seen=votes.seen, n=len(candidates)))
-    worth = {candidate.index: value for candidate, value in zip(candidates, worths, strict=True)}
-    classes = votes.classes()
-    if not classes:
-        return None
-    total = [sum(worth[found.index] for found in group) for group in classes]
-    best = classes[max(range(len(classes)), key=lambda i: (total[i], -i))]
-    leader = max(best, key=lambda found: (worth[found.index], -found.index))
-    whole = sum(worths)
-    plain = elected(votes, stop_reason)
-    share = sum(worth[found.index] for found in best) / whole if whole else 0.0
-    return plain and msgspec.structs.replace(
-        plain,
-        answer=leader.answer,
-        message=leader.message,
-        text=leader.text,
-        confidence=share,
-        confidence_source="weighted_share",
-    )
+    if aggregate != "max" and not silent and problem.answer_kind == "code":
+        return best_program(candidates, own, run, stop_reason)
+    if aggregate == "posterior":
+        result = by_posterior(candidates, scores, weights, run, stop_reason)
+    elif aggregate == "pessimistic":
+        result = by_sum(candidates, pessimistic(own, pessimism), run, stop_reason)
+    elif aggregate == "sum" and min(own) >= 0:  # a reward below zero would count against its answer
+        result = by_sum(candidates, own, run, stop_reason)
+    return result or best(candidates, own, run, stop_reason, silent=silent)
 
 
 def best(

@@ -21,10 +21,11 @@ from outthink.core.events import Voted, Warned
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run
 from outthink.strategies.best_of_n import chains
-from outthink.strategies.cot import CHAIN_TOKENS
+from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.ranges import in_range
 from outthink.strategies.results import asked_for, elected, single, with_kind
-from outthink.strategies.selection import best, weights
+from outthink.strategies.selection import best
+from outthink.strategies.weighing import worths
 
 MOST_READ = 9
 """Candidates that one call reads: their numbers are one digit, so one token."""
@@ -45,7 +46,7 @@ class UniversalSelfConsistency:
         problem = with_kind(problem)
         asked_for(problem, most=self.n)
         params = SamplingParams(temperature=self.temperature, max_tokens=CHAIN_TOKENS, logprobs=True)
-        candidates, _ = await chains(problem, run, self.n, params, self.n)
+        candidates, _ = await chains(await prompted(problem, run), run, self.n, params, self.n)
         votes = Votes()
         for candidate in candidates:
             votes.add(candidate)
@@ -55,8 +56,8 @@ class UniversalSelfConsistency:
             return elected(votes, run.ended_by or "settled") or single(whole[0], run)
         if len({found.text for found in whole}) == 1:
             return single(whole[0], run, "settled" if len(whole) > 1 else "exhausted")
-        worths = weights(await run.score(problem, whole, MostConsistent()))
-        result = best(whole, worths, run, run.ended_by or "exhausted")
+        told = worths(await run.score(problem, whole, MostConsistent()))
+        result = best(whole, told, run, run.ended_by or "exhausted")
         return msgspec.structs.replace(result, votes=votes.counts())
 
 
