@@ -39,7 +39,7 @@ async def test_programs_are_graded_by_their_tests_and_equal_ones_run_once(checke
     async with Grader() as grader:
         grades = [await grader.graded(TESTS, text, None) for text in (GOOD, BAD, f"Here:\n{GOOD}", BAD, "no code")]
     assert grades == [1, 0, 1, 0, 0]
-    assert len(checked) == 3
+    assert len(checked) == 2
 
 
 async def test_an_answer_is_graded_as_it_was_given_not_as_its_text_might_be_read():
@@ -73,7 +73,7 @@ async def test_a_pool_of_programs_is_benched_with_each_run_once(benched, tmp_pat
         )
         for i, row in enumerate(pool_rows(2, 6))
     ]
-    summary = await benched(write(tmp_path / "p.jsonl", rows), "best-of-n(n=2)", repeats=4)
+    summary = await benched(write(tmp_path / "p.jsonl", rows), "best-of-n(n=2, verifier=confidence)", repeats=4)
     kept = read(tmp_path / "out" / "questions.jsonl")
     assert [[one["correct"] for one in row["samples"]] for row in kept] == [[0, 1, 0, 0, 1, 0], [1, 1, 0, 1, 1, 0]]
     assert summary.random == pytest.approx(0.5)

@@ -16,7 +16,7 @@ from outthink.models.pool import Fingerprint, PoolRow, PoolSample, open_pool
 pytestmark = pytest.mark.anyio
 QUESTION = "How many legs have 7 cats and 3 birds?"
 PROBLEM = Problem(messages=({"role": "user", "content": QUESTION},), answer_kind="number")
-NEW_TEXT = ("refine", "revise-chains", "cascade", "route")  # may revise, which a pool cannot
+NEW_TEXT = ("refine", "revise-chains", "cascade", "route", "universal-self-consistency", "program")  # ask anew
 BUILT_IN = [
     info.name
     for info in plugins.describe()

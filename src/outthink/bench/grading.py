@@ -8,7 +8,8 @@ from types import TracebackType
 
 import anyio
 
-from outthink.bench.graders import grade, program_in
+from outthink.answers import program_in
+from outthink.bench.graders import grade
 from outthink.bench.rows import Row
 from outthink.core.candidate import Answer
 from outthink.core.errors import InputError
@@ -50,6 +51,8 @@ class Grader:
         if row.grader != "tests":
             return grade(row, text)
         program = program_in(text)
+        if program is None:
+            return 0.0
         key = row.tests, program
         async with self._turns.setdefault(key, anyio.Lock()):
             if key not in self._passed:

@@ -29,7 +29,7 @@ from outthink.engine.ledger import Ledger, Want
 from outthink.engine.partial import apart, candidate
 from outthink.engine.settle import priced
 from outthink.models.pool import PoolRow, choice_of, order, otherwise, recorded_otherwise, too_few
-from outthink.sandbox import Verdict
+from outthink.sandbox import Outcome, Verdict
 
 Check: TypeAlias = Callable[[str, Sequence[str], str], Awaitable[Verdict]]
 """Runs a program against tests after a setup, as `outthink.sandbox.Sandbox.check` does."""
@@ -311,7 +311,7 @@ class ReplayRun:
                 scores = await self._each_alone(problem, candidates, verifier, run)
             else:
                 scores = await verifier.score(problem, candidates, run)
-        except (ServerError, BudgetExhausted):
+        except (ServerError, BudgetExhausted, InputError):
             return [Score(verifier=type(verifier).__name__) for _ in candidates]
         self._hand.scored.append((candidates, scores))
         return scores
@@ -332,8 +332,12 @@ class ReplayRun:
         raise Unsupported(f"the pool {self._deck.path} has no reward model {model}; run the strategy live")
 
     async def check(self, code: str, tests: Sequence[str], setup: str = "") -> Verdict:
-        """Run a program against tests in the sandbox; each program once for all runs of the question."""
+        """Run a program against tests in the sandbox; each program once for all runs of the question, so that its
+        run is not counted as a call of each."""
         return await self._deck.verdict(code, tests, setup)
+
+    async def execute(self, code: str, stdin: str = "") -> Outcome:
+        raise Unsupported(f"the pool {self._deck.path} does not run programs; run the strategy live")
 
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
         self._deck.check_question(messages)

@@ -31,8 +31,9 @@ from outthink.strategies.weighing import Fit
 class BestOfN:
     """Sample n chains of thought, score them with a verifier, and return the best, equal answers added up.
 
-    ``aggregate``: how; see `outthink.strategies.selection`. ``until_verified``: stop at the first wave in which a candidate passes (a worth of 1). ``stop_below``: give up
-    chains whose least sure group falls below this mean log probability.
+    ``aggregate``: how, see `outthink.strategies.selection`. ``until_verified``: stop at the first wave in which a
+    candidate passes (a worth of 1). ``stop_below``: give up chains whose least sure group falls below this mean log
+    probability.
     """
 
     n: int = 8
@@ -112,8 +113,8 @@ async def chains(
     *,
     enough: Callable[[list[Candidate]], Awaitable[bool]] | None = None,
 ) -> tuple[list[Candidate], bool]:
-    """``n`` chains of a prompted problem in order of index, their answers forced where they were cut, and worked out; fewer, and
-    true, where one wave was ``enough``.
+    """``n`` chains of a prompted problem in order of index, their answers forced where they were cut, and worked out;
+    fewer, and true, where one wave was ``enough``.
 
     Those that were given up are left out; where all were, the surest of them.
     """
