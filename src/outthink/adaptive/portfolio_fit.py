@@ -52,7 +52,7 @@ class Choice:
 def simple_ladders(limit: int = 64) -> dict[str, Sequence[AnyRule]]:
     """The known rules, each family from cautious to daring."""
     return {
-        "fixed": [Fixed(n) for n in range(limit, 0, -1)],
+        "fixed": [Fixed(n) for n in range(limit - 1, 0, -1)],
         "lead": [Lead(votes) for votes in range(10, 0, -1)],
         "beta": [Beta(chance) for chance in (0.99, 0.975, 0.96, 0.95, 0.94, 0.92, 0.9, 0.88, 0.85, 0.8, 0.75)],
         "window": [Window(size) for size in range(8, 1, -1)],
@@ -61,16 +61,16 @@ def simple_ladders(limit: int = 64) -> dict[str, Sequence[AnyRule]]:
     }
 
 
-def adaptive_ladders(unit: float) -> dict[str, Sequence[AnyRule]]:
+def adaptive_ladders(unit: float = 10_000.0) -> dict[str, Sequence[AnyRule]]:
     """Curtailment that minds the price, and a lead that closes; ``unit``: tokens of a usual sample."""
-    risks = np.exp(np.linspace(math.log(0.005), math.log(0.3), 32)).round(5).tolist()
+    risks = [round(0.005 * 60 ** (place / 31), 5) for place in range(32)]
     ladders: dict[str, Sequence[AnyRule]] = {
         f"curtail growth={growth} diffuse={diffuse}": [Curtail(risk, growth, diffuse, unit) for risk in risks]
-        for growth in (0.0, 0.15, 0.3, 0.45)
-        for diffuse in (0.0, 0.5, 1.0, 1.5)
+        for growth in (0.0, 0.3)
+        for diffuse in (0.0, 1.0)
     }
-    leads = np.arange(8, 1.4, -0.25).tolist()
-    return ladders | {f"closing {shape}": [Closing(votes, shape) for votes in leads] for shape in (0.25, 0.5, 1.0)}
+    leads = [quarters / 4 for quarters in range(32, 5, -1)]
+    return ladders | {f"closing {shape}": [Closing(votes, shape) for votes in leads] for shape in (0.25, 1.0)}
 
 
 def tried(replay: Replay, ladders: Mapping[str, Sequence[AnyRule]]) -> list[Tried]:
@@ -91,8 +91,18 @@ def tried(replay: Replay, ladders: Mapping[str, Sequence[AnyRule]]) -> list[Trie
 def choose(
     rules: Sequence[Tried], full: Outcome, clusters: Sequence[str], *, loss: float = 0.005, folds: int = 5
 ) -> Choice:
-    """The cheapest certified rule; `Curtail` at its default, not certified, where none is."""
+    """The cheapest certified rule of all ladders; where they are too many to certify a choice among them, of the
+    ladders that can be certified alone; `Curtail` at its default, not certified, where none can."""
     index = _indexed(clusters)
+    found = _certified(rules, full, index, loss, folds)
+    if found is None:
+        ladders = dict.fromkeys(one.ladder for one in rules)
+        alone = [_certified([one for one in rules if one.ladder == name], full, index, loss, folds) for name in ladders]
+        found = min((choice for choice in alone if choice), key=lambda choice: choice.tokens, default=None)
+    return found or Choice(Curtail(), False, -math.inf, math.nan, math.nan)
+
+
+def _certified(rules: Sequence[Tried], full: Outcome, index: Ints, loss: float, folds: int) -> Choice | None:
     everything = np.arange(len(index))
     for margin in MARGINS:
         gain = np.zeros(len(index))
@@ -104,7 +114,7 @@ def choose(
         chosen = _cheapest(rules, full, index, everything, loss - margin)
         if chosen and low > -loss:
             return Choice(chosen.rule, True, low, float(chosen.outcome.tokens.mean()), margin)
-    return Choice(Curtail(), False, -math.inf, math.nan, math.nan)
+    return None
 
 
 def lower(gain: Floats, index: Ints, level: float = 0.95, size: int | None = None) -> float:

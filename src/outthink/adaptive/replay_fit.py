@@ -80,12 +80,12 @@ class Replay:
         counts = np.cumsum(given, axis=1)
         first = np.where(given.any(axis=1), given.argmax(axis=1), limit)
         leader = (counts * (limit + 1) - first[:, None, :]).argmax(axis=2)
-        ranked = -np.sort(-counts, axis=2)
+        ranked: Ints = -np.sort(-counts, axis=2).astype(np.int64)
         self.lead[place] = ranked[:, :, 0]
         self.second[place] = ranked[:, :, 1] if len(names) > 1 else 0
         self.right[place] = (leader == names.get(question.gold or "", -1)) & (ranked[:, :, 0] > 0)
-        weights = np.random.default_rng(1).integers(1, 2**62, ranked.shape[2])  # a hash of the votes, order-free
-        self.shape_of_votes[place] = (ranked * weights).sum(axis=2)
+        hashed = np.cumprod(np.full(ranked.shape[2], 6364136223846793005, dtype=np.int64))  # of votes, whoever's
+        self.shape_of_votes[place] = np.sum(ranked * hashed, axis=2)
         run = np.zeros(orders, dtype=np.int64)
         for n in range(limit):
             same = (said[:, n] == said[:, n - 1]) & (n > 0)
@@ -112,8 +112,7 @@ class Replay:
         if isinstance(rule, Curtail):
             return self._curtailed(rule)
         last = np.full(self.lead.shape[:2], self.limit - 1)
-        questions, orders = np.indices(last.shape).reshape(2, -1)
-        going: tuple[Ints, Ints] = (questions, orders)
+        going: tuple[Ints, Ints] = np.divmod(np.arange(last.size), last.shape[1])
         for n in range(self.limit - 1):
             stopped = self._asked(rule, going, n)
             last[going[0][stopped], going[1][stopped]] = n
