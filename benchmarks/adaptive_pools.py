@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ SETS: dict[str, tuple[tuple[str, ...], AnswerKind]] = {
     "aime": (("boinf_aime2024", "boinf_aime2025"), "number"),
 }
 LIMIT, LOSS = 64, 0.005
-HOW = Resampling(resamples=4000)
+HOW = Resampling(resamples=2000)
 NAMES = {"bayes-factor": "best-of-infinity", "window": "ESC", "fixed": "fixed N", "beta": "ASC Beta"}
 
 
@@ -341,9 +342,9 @@ def slope(sure: Floats, right: Floats, clusters: Sequence[str]) -> Estimate:
     names = {name: index for index, name in enumerate(dict.fromkeys(clusters))}
     index = np.array([names[name] for name in clusters])
     random = np.random.default_rng(0)
-    draws = [random.multinomial(len(names), np.full(len(names), 1 / len(names)))[index] for _ in range(400)]
+    draws = [random.multinomial(len(names), np.full(len(names), 1 / len(names)))[index] for _ in range(200)]
     found = sorted(logistic(logits, right, draw.astype(np.float64)) for draw in draws)
-    return Estimate(logistic(logits, right, np.ones(len(sure))), found[9], found[389])
+    return Estimate(logistic(logits, right, np.ones(len(sure))), found[4], found[194])
 
 
 def logistic(x: Floats, y: Floats, weights: Floats) -> float:
@@ -447,6 +448,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=100)
     parser.add_argument("--splits", type=int, default=10)
     asked = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
     for name in asked.set:
         data = replayed(asked.pools, name, asked.orders)
         blocks = quarters(data, 0)

@@ -22,6 +22,7 @@ from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, 
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 MARGINS = (0.0, 0.0005, 0.001, 0.002, 0.003)
 """Accuracy asked for beyond the allowed loss, tried in turn until cross-fitting agrees."""
 
@@ -57,7 +58,7 @@ def simple_ladders(limit: int = 64) -> dict[str, Sequence[AnyRule]]:
         "beta": [Beta(chance) for chance in (0.99, 0.975, 0.96, 0.95, 0.94, 0.92, 0.9, 0.88, 0.85, 0.8, 0.75)],
         "window": [Window(size) for size in range(8, 1, -1)],
         "curtail": [Curtail(risk) for risk in (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)],
-        "bayes-factor": [BayesFactor(factor) for factor in (300, 150, 100, 75, 50, 38, 30, 20, 15, 10, 5, 3, 2)],
+        "bayes-factor": [BayesFactor(factor) for factor in (300, 150, 100, 75, 50, 30, 20, 15, 10, 5)],
     }
 
 
@@ -93,63 +94,81 @@ def choose(
 ) -> Choice:
     """The cheapest certified rule of all ladders; where they are too many to certify a choice among them, of the
     ladders that can be certified alone; `Curtail` at its default, not certified, where none can."""
-    index = _indexed(clusters)
-    found = _certified(rules, full, index, loss, folds)
+    table = _Table.of(rules, full, clusters)
+    found = table.certified(np.arange(len(rules)), loss, folds)
     if found is None:
-        ladders = dict.fromkeys(one.ladder for one in rules)
-        alone = [_certified([one for one in rules if one.ladder == name], full, index, loss, folds) for name in ladders]
+        alone = [table.certified(np.flatnonzero(table.ladder == name), loss, folds) for name in np.unique(table.ladder)]
         found = min((choice for choice in alone if choice), key=lambda choice: choice.tokens, default=None)
     return found or Choice(Curtail(), False, -math.inf, math.nan, math.nan)
 
 
-def _certified(rules: Sequence[Tried], full: Outcome, index: Ints, loss: float, folds: int) -> Choice | None:
-    everything = np.arange(len(index))
-    for margin in MARGINS:
-        gain = np.zeros(len(index))
-        for fold in range(folds):
-            out = np.flatnonzero(index % folds == fold)
-            chosen = _cheapest(rules, full, index, np.flatnonzero(index % folds != fold), loss - margin)
-            gain[out] = chosen.outcome.right[out] - full.right[out] if chosen else 0.0
-        low = lower(gain, index)
-        chosen = _cheapest(rules, full, index, everything, loss - margin)
-        if chosen and low > -loss:
-            return Choice(chosen.rule, True, low, float(chosen.outcome.tokens.mean()), margin)
-    return None
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Gains in accuracy over all samples, and tokens: rules × questions. ``ladder`` numbers each rule's ladder,
+    ``index`` each question's cluster."""
+
+    rules: Sequence[AnyRule]
+    gains: Floats
+    tokens: Floats
+    ladder: Ints
+    index: Ints
+
+    @classmethod
+    def of(cls, rules: Sequence[Tried], full: Outcome, clusters: Sequence[str]) -> _Table:
+        return cls(
+            [one.rule for one in rules],
+            np.stack([one.outcome.right for one in rules]) - full.right,
+            np.stack([one.outcome.tokens for one in rules]),
+            _indexed([one.ladder for one in rules]),
+            _indexed(clusters),
+        )
+
+    def certified(self, among: Ints, loss: float, folds: int) -> Choice | None:
+        """The cheapest of these rules at the smallest margin at which the way of choosing is certified too."""
+        everything = np.arange(len(self.index))
+        for margin in MARGINS:
+            gain = np.zeros(len(self.index))
+            for fold in range(folds):
+                out = np.flatnonzero(self.index % folds == fold)
+                chosen = self.cheapest(among, np.flatnonzero(self.index % folds != fold), loss - margin)
+                gain[out] = self.gains[chosen, out] if chosen is not None else 0.0
+            low = float(lower(gain, self.index))
+            chosen = self.cheapest(among, everything, loss - margin)
+            if chosen is not None and low > -loss:
+                return Choice(self.rules[chosen], True, low, float(self.tokens[chosen].mean()), margin)
+        return None
+
+    def cheapest(self, among: Ints, rows: Ints, loss: float) -> int | None:
+        """The cheapest of these rules on some questions of those that pass there, as all more cautious ones of their
+        ladder do."""
+        size = int(self.index.max()) + 1
+        passing: Bools = lower(self.gains[np.ix_(among, rows)], self.index[rows], size=size) > -loss
+        for name in np.unique(self.ladder[among]):
+            here = self.ladder[among] == name
+            passing[here] = np.logical_and.accumulate(passing[here])
+        if not passing.any():
+            return None
+        kept = among[passing]
+        return int(kept[self.tokens[np.ix_(kept, rows)].mean(axis=1).argmin()])
 
 
-def lower(gain: Floats, index: Ints, level: float = 0.95, size: int | None = None) -> float:
-    """The lower end of the interval of a mean gain, by clusters: Student's t, with two made-up clusters that differ as
-    much as those that do. A gain counts as none: it may be luck. ``size``: how many clusters the interval is for."""
-    sums = np.bincount(index, gain)
-    sums = sums[np.bincount(index) > 0]
-    count = len(sums)
-    some = sums[sums != 0]
-    made_up = 2 * float(np.mean(some**4)) ** 0.5 if len(some) else 2.0
-    spread = (
-        math.sqrt(float(np.sum((sums - sums.mean()) ** 2)) + made_up) / len(gain) * math.sqrt(count / (size or count))
-    )
+def lower(gains: Floats, index: Ints, level: float = 0.95, size: int | None = None) -> Floats:
+    """The lower end of the interval of each mean gain (over the last axis), by clusters: Student's t, with two made-up
+    clusters that differ as much as those that do. A gain counts as none: it may be luck. ``size``: of how many clusters these are a part, for
+    whose interval this stands."""
+    _, index = np.unique(index, return_inverse=True)
+    member = np.zeros((len(index), int(index.max()) + 1))
+    member[np.arange(len(index)), index] = 1.0
+    sums: Floats = gains @ member
+    count, some = sums.shape[-1], np.sum(sums != 0, axis=-1)
+    fourth = np.sum(sums**4, axis=-1) / np.maximum(some, 1)
+    made_up = np.where(some > 0, 2 * np.sqrt(fourth), 2.0)
+    around: Floats = sums - np.mean(sums, axis=-1, keepdims=True)
+    spread = np.sqrt(np.sum(around**2, axis=-1) + made_up) / len(index) * math.sqrt(count / (size or count))
     quantile = float(special.stdtrit(max(1, (size or count) - 1), 0.5 + level / 2))
-    return min(0.0, float(gain.mean())) - quantile * spread
+    return np.minimum(0.0, np.mean(gains, axis=-1)) - quantile * spread
 
 
-def _cheapest(rules: Sequence[Tried], full: Outcome, index: Ints, among: Ints, loss: float) -> Tried | None:
-    """The cheapest rule on some questions of those that pass there, as all more cautious ones of its ladder do."""
-    passing: dict[str, bool] = {}
-    best: Tried | None = None
-    size = len(np.unique(index))
-    for one in rules:
-        if passing.get(one.ladder, True):
-            gain = one.outcome.right[among] - full.right[among]
-            passing[one.ladder] = lower(gain, index[among], size=size) > -loss
-            if passing[one.ladder] and (best is None or _cost(one, among) < _cost(best, among)):
-                best = one
-    return best
-
-
-def _cost(one: Tried, among: Ints) -> float:
-    return float(one.outcome.tokens[among].mean())
-
-
-def _indexed(clusters: Sequence[str]) -> Ints:
+def _indexed(names: Sequence[str]) -> Ints:
     places: dict[str, int] = {}
-    return np.array([places.setdefault(cluster, len(places)) for cluster in clusters])
+    return np.array([places.setdefault(name, len(places)) for name in names])
