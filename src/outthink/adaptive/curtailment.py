@@ -17,7 +17,7 @@ import msgspec
 
 from outthink.adaptive.state import Decision, State, settled
 
-HORIZON = 512
+HORIZON = 256
 """Samples to come that are looked at: more would hardly change the chance, and cost milliseconds."""
 
 

@@ -153,9 +153,11 @@ class _Table:
 
 
 def lower(gains: Floats, index: Ints, level: float = 0.95, size: int | None = None) -> Floats:
-    """The lower end of the interval of each mean gain (over the last axis), by clusters: Student's t, with two made-up
-    clusters that differ as much as those that do. A gain counts as none: it may be luck. ``size``: of how many clusters these are a part, for
-    whose interval this stands."""
+    """The lower end of the interval of each mean gain (over the last axis), by clusters.
+
+    Student's t, with two made-up clusters that differ as much as those that do. A gain counts as none: it may be luck.
+    ``size``: of how many clusters these are a part, for whose interval this stands.
+    """
     _, index = np.unique(index, return_inverse=True)
     member = np.zeros((len(index), int(index.max()) + 1))
     member[np.arange(len(index)), index] = 1.0
