@@ -43,6 +43,7 @@ from outthink.bench.stats import (
     ece_if_calibrated,
     token_ratio,
 )
+from outthink.bench.stats.significance import standard_error
 from outthink.core.problem import AnswerKind
 
 Floats = NDArray[np.float64]
@@ -145,7 +146,10 @@ class Report:
         return accuracy_difference(outcome.right, self.full.right, clusters=self.clusters, how=HOW)
 
     def meets(self, outcome: Outcome) -> bool:
-        return self.difference(outcome).low > -LOSS
+        """Whether (a) holds; the interval is only made where a look at the standard error leaves a chance."""
+        gain = outcome.right - self.full.right
+        hope = gain.mean() - standard_error(gain, self.clusters) > -LOSS
+        return bool(hope) and self.difference(outcome).low > -LOSS
 
     def ratio(self, other: Outcome) -> Estimate:
         """How many times the tokens of auto another takes."""
@@ -224,11 +228,24 @@ def spoken(rule: AnyRule) -> str:
     return f"{type(rule).__name__.lower()}({', '.join(f'{name}={value}' for name, value in shown.items() if value)})"
 
 
+def head(*columns: str) -> None:
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+
+
 def table(data: Data, report: Report) -> None:
     """The figures (a), (b), (c) of one report."""
-    print("| rule | tuned to | accuracy % | difference to N = 64, points | meets (a) | samples | tokens | × fewer than 64 |"
-          " × the tokens of auto |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
+    gap = "difference to N = 64, points"
+    head(
+        "rule",
+        "tuned to",
+        "accuracy %",
+        gap,
+        "meets (a)",
+        "samples",
+        "tokens",
+        "× fewer than 64",
+        "× the tokens of auto",
+    )
     for name, outcome in report.outcomes.items():
         rules = [choice[name] for choice in report.choices]
         tuned = "; ".join(spoken(choice.rule) + ("" if choice.certified else " (not certified)") for choice in rules)
@@ -242,11 +259,19 @@ def table(data: Data, report: Report) -> None:
     auto = report.outcomes["auto"].tokens.mean()
     part_of = np.log(report.full.tokens.mean() / auto) / np.log(report.full.tokens.mean() / ideal.tokens.mean())
     name = cheapest_simple(report)
-    print(f"\n(a) {'met' if report.meets(report.outcomes['auto']) else 'NOT met'} by auto. (b) {times(report.ratio(fixed))} × "
-          f"fewer tokens than the cheapest fixed N that meets it (N = {n}, chosen in hindsight). (c) "
-          + (f"{times(report.ratio(report.outcomes[name]))} × fewer than the cheapest simple rule tuned on the fit half that "
-             f"meets it ({NAMES.get(name, name)})" if name else "no simple rule tuned on the fit half meets it")
-          + f". Of the oracle's saving (in log tokens) auto obtains {100 * part_of:.0f} %.\n")  # fmt: skip
+    met = "met" if report.meets(report.outcomes["auto"]) else "NOT met"
+    print(f"\n(a) {met} by auto.")
+    print(
+        f"(b) {times(report.ratio(fixed))} × fewer tokens than the cheapest fixed N to meet it (in hindsight N = {n})."
+    )
+    if name:
+        fewer = times(report.ratio(report.outcomes[name]))
+        print(
+            f"(c) {fewer} × fewer than the cheapest simple rule, tuned alike, that meets it ({NAMES.get(name, name)})."
+        )
+    else:
+        print("(c) no simple rule tuned on the fit half meets it.")
+    print(f"Of the oracle's saving (in log tokens) auto obtains {100 * part_of:.0f} %.\n")
 
 
 def stability(data: Data, splits: int) -> None:
@@ -265,10 +290,8 @@ def stability(data: Data, splits: int) -> None:
             ratios["c"].append(float(report.outcomes[name].tokens.mean() / auto))
         tuned = [report.outcomes[name] for name in simple_ladders() if report.choices[0][name].certified]
         ratios["best"].append(float(min(outcome.tokens.mean() for outcome in tuned) / auto) if tuned else np.nan)
-    print(
-        f"| over {splits} splits | certified | meets (a) on the other half | × the tokens of auto: median (least, most) |"
-    )
-    print("|---|---|---|---|")
+    ratio = "× the tokens of auto: median (least, most)"
+    head(f"over {splits} splits", "certified", "meets (a) on the other half", ratio)
     for name in met:
         print(f"| {NAMES.get(name, name)} | {len(met[name])} | {sum(met[name]):.0f} | {spread(ratios[name])} |")
     print(f"| (b) cheapest fixed N in hindsight | | | {spread(ratios['b'])} |")
@@ -279,10 +302,6 @@ def stability(data: Data, splits: int) -> None:
 def spread(values: Sequence[float]) -> str:
     known = [value for value in values if np.isfinite(value)]
     return f"{np.median(known):.2f} ({min(known):.2f}, {max(known):.2f})" if known else "-"
-
-
-def evidence(question: Question, order: Sequence[int]) -> tuple[Evidence, ...]:
-    return tuple(Evidence(question.answers[place]) for place in order)
 
 
 def drawn_prefixes(data: Data, rows: Ints, rule: AnyRule, orders: int, seed: int) -> list[Recorded]:
@@ -318,15 +337,12 @@ def calibration(data: Data, blocks: NDArray[np.int64], choice: Choice, orders: i
         passed["slope"] += figures["slope"].low <= 1 <= figures["slope"].high
         passed["ece"] += figures["ece"][0] <= figures["ece"][1]
         if order == 0:
-            print(
-                f"Confidence on the reported half (one order, {len(sure)} answers, mean confidence {sure.mean():.3f}, accuracy "
-                f"{right.mean():.3f}): Brier {figures['brier'][0]:.4f} against a base rate of {figures['brier'][1]:.4f}; slope "
-                f"{times(figures['slope'])}; calibration error {figures['ece'][0]:.4f}, 95 % quantile of a perfectly "
-                f"calibrated predictor {figures['ece'][1]:.4f}."
-            )
-    print(
-        f"Of {orders} orders, Brier passes in {passed['brier']}, slope in {passed['slope']}, error in {passed['ece']}.\n"
-    )
+            print(f"One order, {len(sure)} answers: mean confidence {sure.mean():.3f}, accuracy {right.mean():.3f}.")
+            print("Brier {:.4f}, of the base rate {:.4f}.".format(*figures["brier"]))
+            print(f"Calibration slope {times(figures['slope'])}.")
+            print("Calibration error {:.4f}, 95 % quantile if perfectly calibrated {:.4f}.".format(*figures["ece"]))
+    passes = ", ".join(f"{name} in {count}" for name, count in passed.items())
+    print(f"Of {orders} orders passes: {passes}.\n")
 
 
 def confidences(prefixes: Sequence[Recorded], weights: Weights) -> tuple[Floats, Floats]:
@@ -367,25 +383,20 @@ def adapts(data: Data, report: Report) -> None:
     )
     auto = report.outcomes["auto"]
     one = part(data.replay.fixed(1), report.rows)
-    print(
-        "| one sample is right in | questions | samples by auto | tokens by auto | accuracy % | of 64 samples % | of one % |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    head("one sample is right in", "rows", "samples", "tokens", "accuracy %", "of 64 samples %", "of one %")
     for low, high in ((0.95, 1.01), (0.8, 0.95), (0.6, 0.8), (0.4, 0.6), (0.2, 0.4), (0.05, 0.2), (0.0, 0.05)):
         here = (chance >= low) & (chance < high)
         if here.any():
             figures = [100 * values[here].mean() for values in (auto.right, report.full.right, one.right)]
-            print(f"| {100 * low:.0f} to {min(100, 100 * high):.0f} % | {here.sum()} | {auto.samples[here].mean():.1f} | "
-                  f"{auto.tokens[here].mean():,.0f} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |")  # fmt: skip
+            bin_name = f"{100 * low:.0f} to {min(100, 100 * high):.0f} %"
+            spent = f"{auto.samples[here].mean():.1f} | {auto.tokens[here].mean():,.0f}"
+            print(f"| {bin_name} | {here.sum()} | {spent} | {' | '.join(f'{figure:.1f}' for figure in figures)} |")
     print()
 
 
 def allocation(data: Data, report: Report, weights: Weights, per_question: Sequence[int] = (4, 8, 16)) -> None:
-    """One budget over all of a model's reported questions: by gain a token, against an even split of the same tokens."""
-    print(
-        "| even split: samples a question | accuracy %, even | accuracy %, by gain a token | difference, points | tokens, ratio |"
-    )
-    print("|---|---|---|---|---|")
+    """One budget over a model's reported questions: by gain a token, against an even split of the same tokens."""
+    head("samples a question if even", "accuracy %, even", "by gain a token", "difference, points", "tokens, ratio")
     models = sorted({data.replay.questions[place].model for place in report.rows})
     for size in per_question:
         even, ours, spent_even, spent_ours = (np.zeros(len(report.rows)) for _ in range(4))

@@ -2,9 +2,9 @@
 
     python benchmarks/adaptive_speed.py [--repeats 20]
 
-Prints milliseconds of processor time, median and worst of the repeats, for the posterior (two columns of scores), each rule, and the
-worth of the next wave. The votes differ between repeats and the caches are emptied, so that this is the first look at
-a state; a later one costs microseconds.
+Prints milliseconds of processor time, median and worst of the repeats, for the posterior (two columns of scores), each
+rule, and the worth of the next wave. The votes differ between repeats and the caches are emptied, so that this is the
+first look at a state; a later one costs microseconds.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Lead, Window
 from outthink.adaptive.value import knowledge_gradient
 
 CACHED = (
-    curtailment.leads_at_end, stopping.ahead_of_second, stopping.leads_in_truth, stopping._density,  # pyright: ignore[reportPrivateUsage]
-    stopping._distribution, value.wave_gain, value._draws, hazard._moment,  # pyright: ignore[reportPrivateUsage]
+    curtailment.leads_at_end, stopping.ahead_of_second, stopping.leads_in_truth, stopping.density_of_root,  # pyright: ignore[reportPrivateUsage]
+    stopping.distribution_of_root, value.wave_gain, value._draws, hazard._moment,  # pyright: ignore[reportPrivateUsage]
 )  # fmt: skip
 
 

@@ -51,4 +51,5 @@ def _ridge(features: Floats, target: Floats, ridge: float) -> Floats:
     penalty = np.full(features.shape[1], ridge)
     penalty[0] = 1e-9
     across = np.transpose(features)
-    return np.linalg.solve(across @ features + penalty * np.eye(len(penalty)), across @ target)
+    solved = np.linalg.solve(across @ features + penalty * np.eye(len(penalty)), across @ target)
+    return solved.astype(np.float64)

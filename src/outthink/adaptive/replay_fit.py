@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from outthink.adaptive.curtailment import Curtail, leads_at_end
 from outthink.adaptive.state import Rule, State
-from outthink.adaptive.stopping import Window
+from outthink.adaptive.stopping import BayesFactor, Window, density_of_root, distribution_of_root
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,6 +62,7 @@ class Replay:
         self.tokens = np.zeros(shape, dtype=np.float64)
         self.shape_of_votes = np.zeros(shape, dtype=np.int64)
         self._chances: dict[float, Floats] = {}
+        self._bayes: dict[float, Floats] = {}
         random = np.random.default_rng(seed)
         for place, question in enumerate(questions):
             self._fill(place, question, random)
@@ -110,7 +111,11 @@ class Replay:
     def stops(self, rule: Rule) -> Ints:
         """The last sample (from 0) that the rule lets be drawn; questions × orders."""
         if isinstance(rule, Curtail):
-            return self._curtailed(rule)
+            return self.curtailed_at(self.risks(rule), rule.risk)
+        if isinstance(rule, BayesFactor):
+            return _first(self._factors(rule.unseen) >= rule.factor)
+        if isinstance(rule, Window):
+            return _first((self.streak >= rule.size) & (np.arange(1, self.limit + 1) % rule.size == 0))
         last = np.full(self.lead.shape[:2], self.limit - 1)
         going: tuple[Ints, Ints] = np.divmod(np.arange(last.size), last.shape[1])
         for n in range(self.limit - 1):
@@ -124,8 +129,6 @@ class Replay:
     def _asked(self, rule: Rule, going: tuple[Ints, Ints], n: int) -> Bools:
         """Which of these paths the rule stops after sample n: asked once a distinct state."""
         keys = self.shape_of_votes[going[0], going[1], n]
-        if isinstance(rule, Window):
-            keys = keys * 67 + self.streak[going[0], going[1], n]
         _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
         said = [rule.stop(self.state(int(going[0][first]), int(going[1][first]), n)).stop for first in firsts]
         return np.array(said, dtype=np.bool_)[inverse.ravel()]
@@ -139,9 +142,6 @@ class Replay:
         spent, streak = float(self.tokens[question, order, n]), int(self.streak[question, order, n])
         return State(counts, silent, self.limit, spent, streak)
 
-    def _curtailed(self, rule: Curtail) -> Ints:
-        return self.curtailed_at(self.risks(rule), rule.risk)
-
     def risks(self, rule: Curtail) -> Floats:
         """The least ``risk`` with which a curtailing rule of this kind stops in each state; infinite for never."""
         chance = self.chances(rule.prior)
@@ -154,9 +154,24 @@ class Replay:
 
     def curtailed_at(self, risks: Floats, risk: float) -> Ints:
         """`stops` of such a rule at one risk: the first state that needs no more."""
-        done: Bools = risks <= risk * (1 + 1e-12)
-        done[:, :, -1] = True
-        return done.argmax(axis=2)
+        return _first(risks <= risk * (1 + 1e-12))
+
+    def _factors(self, unseen: float) -> Floats:
+        """The Bayes factor of every state, 0 without a vote: `leads_in_truth` for all votes with one leader at once."""
+        if unseen not in self._bayes:
+            _, firsts, inverse = np.unique(self.shape_of_votes.ravel(), return_index=True, return_inverse=True)
+            paths: list[int] = firsts.tolist()
+            _, orders, limit = self.lead.shape
+            counts = [
+                self.state(path // (orders * limit), path // limit % orders, path % limit).counts for path in paths
+            ]
+            factors = np.zeros(len(counts))
+            leads = np.array([votes[0] if votes else 0 for votes in counts])
+            for lead in np.unique(leads[leads > 0]).tolist():
+                here = np.flatnonzero(leads == lead)
+                factors[here] = _bayes_factors([counts[place] for place in here.tolist()], lead, unseen)
+            self._bayes[unseen] = np.reshape(factors[inverse.ravel()], self.lead.shape)
+        return self._bayes[unseen]
 
     def chances(self, prior: float = 1.0) -> Floats:
         """`leads_at_end` of every state, 0 without a vote; questions × orders × samples. Kept for the next asker."""
@@ -175,3 +190,25 @@ class Replay:
             lead, second = divmod(votes, limit + 1)
             values[place] = leads_at_end(lead, second, n, limit - n, prior) if lead else 0.0
         return np.reshape(values[inverse], keys.shape)
+
+
+def _first(done: Bools) -> Ints:
+    """The first sample after which a path is done, at the latest the last."""
+    stopped: Bools = np.array(done, dtype=np.bool_)
+    stopped[:, :, -1] = True
+    return np.argmax(stopped, axis=2)
+
+
+def _bayes_factors(counts: Sequence[tuple[int, ...]], lead: int, unseen: float) -> Floats:
+    """K · P / (1 - P) as in `BayesFactor`, for votes whose leader has ``lead``: one product over the others' votes."""
+    first = np.array(density_of_root(lead + 1, lead + 1))
+    with np.errstate(divide="ignore"):
+        others = np.log([distribution_of_root(votes + 1, lead + 1) for votes in range(1, lead + 1)])
+        rest = np.log(distribution_of_root(unseen + 1, lead + 1))
+    met = np.zeros((len(counts), lead))
+    for place, votes in enumerate(counts):
+        for count in votes[1:]:
+            met[place, count - 1] += 1
+    below = np.exp(met @ np.maximum(others, -1e6) + np.maximum(rest, -1e6))
+    chance = below @ first / first.sum()
+    return (np.array([len(votes) for votes in counts]) + 1) * chance / np.maximum(1 - chance, 1e-12)

@@ -108,15 +108,15 @@ def leads_in_truth(counts: tuple[int, ...], unseen: float = 0.3) -> float:
     """
     shapes = Counter[float](count + 1 for count in counts[1:])
     shapes[unseen + 1] += 1
-    first = _density(counts[0] + 1, counts[0] + 1)
+    first = density_of_root(counts[0] + 1, counts[0] + 1)
     below = list(first)
     for shape, times in shapes.items():
-        below = [old * new**times for old, new in zip(below, _distribution(shape, counts[0] + 1), strict=True)]
+        below = [old * new**times for old, new in zip(below, distribution_of_root(shape, counts[0] + 1), strict=True)]
     return math.fsum(below) / math.fsum(first)
 
 
 @lru_cache(maxsize=4096)
-def _density(shape: float, most: int) -> tuple[float, ...]:
+def density_of_root(shape: float, most: int) -> tuple[float, ...]:
     """The density of √x for x ~ Gamma(shape), on even steps that reach beyond Gamma(most): smooth for all shapes."""
     step = math.sqrt(most + 8 * math.sqrt(most) + 12) / _STEPS
     level = math.log(2) - math.lgamma(shape)
@@ -125,9 +125,9 @@ def _density(shape: float, most: int) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _distribution(shape: float, most: int) -> tuple[float, ...]:
+def distribution_of_root(shape: float, most: int) -> tuple[float, ...]:
     """P(√x ≤ root) at each step, by trapezoids."""
-    density = _density(shape, most)
+    density = density_of_root(shape, most)
     step = math.sqrt(most + 8 * math.sqrt(most) + 12) / _STEPS
     areas = ((left + right) / 2 * step for left, right in pairwise(density))
     return tuple(min(1.0, area) for area in accumulate(areas, initial=0.0))
