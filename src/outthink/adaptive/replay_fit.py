@@ -167,9 +167,9 @@ class Replay:
             ]
             factors = np.zeros(len(counts))
             leads = np.array([votes[0] if votes else 0 for votes in counts])
-            for lead in np.unique(leads[leads > 0]).tolist():
-                here = np.flatnonzero(leads == lead)
-                factors[here] = _bayes_factors([counts[place] for place in here.tolist()], lead, unseen)
+            for lead in set(leads[leads > 0].tolist()):
+                here: list[int] = np.flatnonzero(leads == lead).tolist()
+                factors[here] = _bayes_factors([counts[place] for place in here], lead, unseen)
             self._bayes[unseen] = np.reshape(factors[inverse.ravel()], self.lead.shape)
         return self._bayes[unseen]
 
