@@ -1,6 +1,6 @@
 """What adaptive stopping saves on recorded pools, against the best simple rule and against every fixed N.
 
-    python benchmarks/adaptive_pools.py POOLS [--set gpqa aime] [--orders 100] [--splits 10]
+    python benchmarks/adaptive_pools.py POOLS [--set gpqa aime] [--orders 100] [--splits 6]
 
 ``POOLS`` is a folder with the pools of best-of-infinity (``boinf_gpqa_diamond.jsonl``, ``boinf_aime2024.jsonl``,
 ``boinf_aime2025.jsonl``): final answers and tokens of several models, no text. A split parts models and questions in
@@ -53,6 +53,9 @@ SETS: dict[str, tuple[tuple[str, ...], AnswerKind]] = {
     "aime": (("boinf_aime2024", "boinf_aime2025"), "number"),
 }
 LIMIT, LOSS = 64, 0.005
+SINGLE = ((0, 3),)
+CROSSED = ((0, 3), (3, 0), (1, 2), (2, 1))
+"""Which block is fitted on, and which reported."""
 HOW = Resampling(resamples=2000)
 NAMES = {"bayes-factor": "best-of-infinity", "window": "ESC", "fixed": "fixed N", "beta": "ASC Beta"}
 
@@ -104,7 +107,7 @@ def replayed(folder: Path, name: str, orders: int) -> Data:
     return Data(name, replay, replay.fixed(LIMIT), rules)
 
 
-def quarters(data: Data, seed: int) -> NDArray[np.int64]:
+def quarters(data: Data, seed: int) -> Ints:
     """Which of the 2 × 2 blocks (half of the models × half of the questions) each row is in, 0 to 3."""
     random = np.random.default_rng(seed)
     models = sorted({question.model for question in data.replay.questions})
@@ -156,7 +159,7 @@ class Report:
         return token_ratio(other.tokens, self.outcomes["auto"].tokens, clusters=self.clusters, how=HOW)
 
 
-def reported(data: Data, blocks: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> Report:
+def reported(data: Data, blocks: Ints, pairs: Sequence[tuple[int, int]]) -> Report:
     """Rules fitted on the first block of each pair and reported on the second."""
     choices = [chosen(data, np.flatnonzero(blocks == fit)) for fit, _ in pairs]
     parts = [np.flatnonzero(blocks == report) for _, report in pairs]
@@ -274,15 +277,15 @@ def table(data: Data, report: Report) -> None:
     print(f"Of the oracle's saving (in log tokens) auto obtains {100 * part_of:.0f} %.\n")
 
 
-def stability(data: Data, splits: int) -> None:
+def stability(data: Data, splits: int, pairs: Sequence[tuple[int, int]]) -> None:
     """The same over other splits: how often each rule meets (a), and the ratios (b) and (c)."""
     met: dict[str, list[float]] = {}
     ratios: dict[str, list[float]] = {"b": [], "c": [], "best": []}
     for seed in range(splits):
-        report = reported(data, quarters(data, seed), [(0, 3)])
+        report = reported(data, quarters(data, seed), pairs)
         auto = report.outcomes["auto"].tokens.mean()
         for name, outcome in report.outcomes.items():
-            if report.choices[0][name].certified:
+            if all(choice[name].certified for choice in report.choices):
                 met.setdefault(name, []).append(float(report.meets(outcome)))
                 ratios.setdefault(name, []).append(float(outcome.tokens.mean() / auto))
         ratios["b"].append(float(cheapest_fixed(data, report)[1].tokens.mean() / auto))
@@ -291,7 +294,7 @@ def stability(data: Data, splits: int) -> None:
         tuned = [report.outcomes[name] for name in simple_ladders() if report.choices[0][name].certified]
         ratios["best"].append(float(min(outcome.tokens.mean() for outcome in tuned) / auto) if tuned else np.nan)
     ratio = "× the tokens of auto: median (least, most)"
-    head(f"over {splits} splits", "certified", "meets (a) on the other half", ratio)
+    head(f"over {splits} splits", "certified", "meets (a) where reported", ratio)
     for name in met:
         print(f"| {NAMES.get(name, name)} | {len(met[name])} | {sum(met[name]):.0f} | {spread(ratios[name])} |")
     print(f"| (b) cheapest fixed N in hindsight | | | {spread(ratios['b'])} |")
@@ -318,29 +321,28 @@ def drawn_prefixes(data: Data, rows: Ints, rule: AnyRule, orders: int, seed: int
     return found
 
 
-def calibration(data: Data, blocks: NDArray[np.int64], choice: Choice, orders: int = 20) -> None:
+def calibration(data: Data, blocks: Ints, report: Report, pairs: Sequence[tuple[int, int]], orders: int = 20) -> None:
     """Whether the confidence with which auto stops means what it says on models and questions never fitted."""
-    fit_rows, report_rows = np.flatnonzero(blocks == 0), np.flatnonzero(blocks == 3)
-    weights = fit_prefixes(drawn_prefixes(data, fit_rows, choice.rule, 8, 0), each=8)
     passed = {"brier": 0, "slope": 0, "ece": 0}
+    fitted: list[tuple[Weights, AnyRule, Ints]] = []
+    for choice, (fit, reported_on) in zip(report.choices, pairs, strict=True):
+        rule, fit_rows = choice["auto"].rule, np.flatnonzero(blocks == fit)
+        weights = fit_prefixes(drawn_prefixes(data, fit_rows, rule, 8, 0), each=8)
+        fitted.append((weights, rule, np.flatnonzero(blocks == reported_on)))
     for order in range(orders):
-        sure, right = confidences(drawn_prefixes(data, report_rows, choice.rule, 1, order), weights)
-        figures = {
-            "brier": (brier(sure, right), right.mean() * (1 - right.mean())),
-            "slope": slope(sure, right, [data.replay.clusters[place] for place in report_rows]),
-            "ece": (
-                ece(sure, right),
-                ece_if_calibrated(sure, level=0.9).high,
-            ),  # the upper end of 90 % is the 95 % quantile
-        }
-        passed["brier"] += figures["brier"][0] < figures["brier"][1]
-        passed["slope"] += figures["slope"].low <= 1 <= figures["slope"].high
-        passed["ece"] += figures["ece"][0] <= figures["ece"][1]
+        found = [confidences(drawn_prefixes(data, rows, rule, 1, order), weights) for weights, rule, rows in fitted]
+        sure, right = (np.concatenate(column) for column in zip(*found, strict=True))
+        briers = brier(sure, right), right.mean() * (1 - right.mean())
+        steep = slope(sure, right, report.clusters)
+        errors = ece(sure, right), ece_if_calibrated(sure, level=0.9).high  # the upper end of 90 % is the 95 % quantile
+        passed["brier"] += briers[0] < briers[1]
+        passed["slope"] += steep.low <= 1 <= steep.high
+        passed["ece"] += errors[0] <= errors[1]
         if order == 0:
             print(f"One order, {len(sure)} answers: mean confidence {sure.mean():.3f}, accuracy {right.mean():.3f}.")
-            print("Brier {:.4f}, of the base rate {:.4f}.".format(*figures["brier"]))
-            print(f"Calibration slope {times(figures['slope'])}.")
-            print("Calibration error {:.4f}, 95 % quantile if perfectly calibrated {:.4f}.".format(*figures["ece"]))
+            print("Brier {:.4f}, of the base rate {:.4f}.".format(*briers))
+            print(f"Calibration slope {times(steep)}.")
+            print("Calibration error {:.4f}, 95 % quantile if perfectly calibrated {:.4f}.".format(*errors))
     passes = ", ".join(f"{name} in {count}" for name, count in passed.items())
     print(f"Of {orders} orders passes: {passes}.\n")
 
@@ -457,7 +459,7 @@ def main() -> None:
     parser.add_argument("pools", type=Path)
     parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--orders", type=int, default=100)
-    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--splits", type=int, default=6)
     asked = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # pyright: ignore[reportAttributeAccessIssue]
     for name in asked.set:
@@ -465,16 +467,20 @@ def main() -> None:
         blocks = quarters(data, 0)
         models = {question.model for question in data.replay.questions}
         print(f"## {name}: {len(models)} models, {len(set(data.replay.clusters))} questions\n")
-        one = reported(data, blocks, [(0, 3)])
+        one = reported(data, blocks, SINGLE)
         print("### One split: fitted on half of the models × half of the questions, reported on the others\n")
         table(data, one)
         print("### Crossed: each quarter reported by rules fitted on the opposite quarter\n")
-        crossed = reported(data, blocks, [(0, 3), (3, 0), (1, 2), (2, 1)])
+        crossed = reported(data, blocks, CROSSED)
         table(data, crossed)
-        print("### Other splits\n")
-        stability(data, asked.splits)
-        print("### Confidence\n")
-        calibration(data, blocks, one.choices[0]["auto"])
+        print("### Other splits, one half each\n")
+        stability(data, asked.splits, SINGLE)
+        print("### Other splits, crossed\n")
+        stability(data, asked.splits, CROSSED)
+        print("### Confidence, one half\n")
+        calibration(data, blocks, one, SINGLE)
+        print("### Confidence, crossed\n")
+        calibration(data, blocks, crossed, CROSSED)
         print("### Adapts\n")
         adapts(data, crossed)
         print("### One budget for many questions\n")
