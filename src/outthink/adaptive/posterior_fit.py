@@ -50,13 +50,23 @@ def fit(
     in questions. Raises `InputError` under 20 questions that have evidence.
     """
     usable = [question for question in questions if question.evidence]
-    if len(usable) < LEAST:
-        raise InputError(f"{len(usable)} recorded questions are too few to fit a posterior; record at least {LEAST}")
-    scales = _scales(usable, columns)
-    table = _table(usable, scales, prefixes, longest, np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    drawn = [_prefix(question, longest, random) for question in usable for _ in range(prefixes)]
+    return fit_prefixes(drawn, columns=columns, each=prefixes, ridge=ridge)
+
+
+def fit_prefixes(drawn: Sequence[Recorded], *, columns: int = 0, each: int = 1, ridge: float = 1.0) -> Weights:
+    """`fit` on prefixes as they are, ``each`` of them a question: those on which a rule stopped, for instance."""
+    drawn = [prefix for prefix in drawn if prefix.evidence]
+    if len(drawn) < LEAST * each:
+        raise InputError(
+            f"{len(drawn) // each} recorded questions are too few to fit a posterior; record at least {LEAST}"
+        )
+    scales = _scales(drawn, columns)
+    table = _table(drawn, scales)
     start = _start(columns)
     free = np.array([0.0 if place == 2 else ridge for place in range(len(start))])  # the level of "none" is free
-    found = cast(Any, optimize).minimize(_loss, start, args=(table, start, free, prefixes), jac=True, method="L-BFGS-B")
+    found = cast(Any, optimize).minimize(_loss, start, args=(table, start, free, each), jac=True, method="L-BFGS-B")
     return _weights(np.asarray(found.x, dtype=np.float64), scales)
 
 
@@ -85,24 +95,24 @@ def _scales(questions: Sequence[Recorded], columns: int) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def _table(
-    questions: Sequence[Recorded], scales: tuple[Column, ...], prefixes: int, longest: int, random: np.random.Generator
-) -> _Table:
+def _prefix(question: Recorded, longest: int, random: np.random.Generator) -> Recorded:
+    most = min(longest, len(question.evidence))
+    n = min(most, math.floor(math.exp(random.uniform(0, math.log(most + 1)))))
+    order: list[int] = random.permutation(len(question.evidence))[:n].tolist()
+    return Recorded(tuple(question.evidence[place] for place in order), question.gold)
+
+
+def _table(drawn: Sequence[Recorded], scales: tuple[Column, ...]) -> _Table:
     rows: list[list[float]] = []
     starts: list[int] = []
     right: list[int] = []
-    for question in questions:
-        most = min(longest, len(question.evidence))
-        for _ in range(prefixes):
-            n = min(most, math.floor(math.exp(random.uniform(0, math.log(most + 1)))))
-            order: list[int] = random.permutation(len(question.evidence))[:n].tolist()
-            drawn = [question.evidence[place] for place in order]
-            starts.append(len(rows))
-            groups = grouped(drawn)
-            keys = list(groups)
-            rows += [_answer_row(groups[key], n, scales) for key in keys]
-            rows.append(_none_row(drawn, len(scales)))
-            right.append(starts[-1] + (keys.index(question.gold) if question.gold in groups else len(keys)))
+    for prefix in drawn:
+        starts.append(len(rows))
+        groups = grouped(prefix.evidence)
+        keys = list(groups)
+        rows += [_answer_row(groups[key], len(prefix.evidence), scales) for key in keys]
+        rows.append(_none_row(prefix.evidence, len(scales)))
+        right.append(starts[-1] + (keys.index(prefix.gold) if prefix.gold in groups else len(keys)))
     sizes = np.diff([*starts, len(rows)])
     segment = np.repeat(np.arange(len(starts)), sizes)
     return _Table(np.array(rows), np.array(starts), segment, np.array(right))
@@ -125,16 +135,16 @@ def _start(columns: int) -> Floats:
     return np.array([*base, *([0.0] * 3 * columns)])
 
 
-def _loss(weights: Floats, table: _Table, start: Floats, ridge: Floats, prefixes: int) -> tuple[float, Floats]:
+def _loss(weights: Floats, table: _Table, start: Floats, ridge: Floats, each: int) -> tuple[float, Floats]:
     """Minus the log likelihood in questions, with its penalty, and its gradient."""
     scores = table.features @ weights
     highest = np.maximum.reduceat(scores, table.starts)
     parts = np.exp(scores - highest[table.segment])
     whole = np.add.reduceat(parts, table.starts)
     away = weights - start
-    loss = float(np.sum(highest + np.log(whole) - scores[table.right])) / prefixes
+    loss = float(np.sum(highest + np.log(whole) - scores[table.right])) / each
     expected = (parts / whole[table.segment]) @ table.features - table.features[table.right].sum(axis=0)
-    return loss + 0.5 * float(ridge @ away**2), expected / prefixes + ridge * away
+    return loss + 0.5 * float(ridge @ away**2), expected / each + ridge * away
 
 
 def _weights(found: Floats, scales: tuple[Column, ...]) -> Weights:

@@ -1,0 +1,56 @@
+"""A policy: what calibration found, as a value that is JSON. What it was fitted on is part of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from outthink.adaptive.curtailment import Curtail, Lossless
+from outthink.adaptive.posterior import Weights
+from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, Window
+from outthink.core.errors import InputError
+
+VERSION = 1
+AnyRule = Fixed | Lossless | Curtail | Lead | Closing | Beta | Window | BayesFactor
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """When to stop and how much to believe.
+
+    ``fingerprint``: of the samples it was fitted on (model, prompt, temperature, …), compared by `differs`. ``fitted``:
+    the ids of those questions, so that nobody reports on them. ``certified``: the rule passed `portfolio_fit.choose`.
+    """
+
+    rule: AnyRule = Curtail()
+    weights: Weights = Weights()
+    fingerprint: dict[str, str] = {}
+    fitted: tuple[str, ...] = ()
+    certified: bool = False
+    limit: int = 64
+    version: int = VERSION
+
+    def differs(self, fingerprint: dict[str, str]) -> tuple[str, ...]:
+        """The names under which what is to be answered differs from what this was fitted on."""
+        return tuple(sorted(name for name, value in self.fingerprint.items() if fingerprint.get(name, value) != value))
+
+
+UNCALIBRATED = Policy()
+
+
+def to_json(policy: Policy) -> bytes:
+    """The policy as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(policy), indent=2)
+
+
+def from_json(text: bytes, source: str = "the policy") -> Policy:
+    """A policy from JSON. Raises `InputError` for one that is damaged or from a newer version."""
+    try:
+        version = msgspec.json.decode(text, type=_Versioned).version
+        if version <= VERSION:
+            return msgspec.json.decode(text, type=Policy)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{source} is damaged ({error}); run outthink calibrate again") from None
+    raise InputError(f"{source} is of version {version}, and this outthink reads up to {VERSION}; update outthink")
+
+
+class _Versioned(msgspec.Struct):
+    version: int
