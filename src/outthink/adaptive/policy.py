@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from outthink.adaptive.curtailment import Curtail, Lossless
+from outthink.adaptive.gate import Gate
+from outthink.adaptive.hazard import Solvable
 from outthink.adaptive.posterior import Weights
 from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, Window
 from outthink.core.errors import InputError
@@ -16,12 +18,19 @@ AnyRule = Fixed | Lossless | Curtail | Lead | Closing | Beta | Window | BayesFac
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """When to stop and how much to believe.
 
+    ``gate``: when one sample is enough, None for never. ``solvable``: how questions differ, for a verifier of pass and
+    fail. ``price``: accuracy a token, under which a wave is not bought. ``held_out``: its figures on questions that it
+    was not fitted on, each a name and a number.
     ``fingerprint``: of the samples it was fitted on (model, prompt, temperature, …), compared by `differs`. ``fitted``:
     the ids of those questions, so that nobody reports on them. ``certified``: the rule passed `portfolio_fit.choose`.
     """
 
     rule: AnyRule = Curtail()
     weights: Weights = Weights()
+    gate: Gate | None = None
+    solvable: Solvable = Solvable()
+    price: float = 1e-6
+    held_out: dict[str, float] = {}
     fingerprint: dict[str, str] = {}
     fitted: tuple[str, ...] = ()
     certified: bool = False

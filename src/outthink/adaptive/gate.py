@@ -1,0 +1,24 @@
+"""The gate for easy questions: one sample whose words were sure enough needs no second opinion."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from outthink.core.candidate import LogprobSummary
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """One sample is enough from ``least`` on: its ``measure`` of log probabilities (natural), set by calibration.
+
+    ``precision``: how often samples that pass were right where it was calibrated; the confidence of such an answer.
+    """
+
+    least: float
+    precision: float
+    measure: Literal["mean", "low", "tail"] = "low"
+
+    def passes(self, logprobs: LogprobSummary | None) -> bool:
+        """Whether a sample's log probabilities are sure enough; never without them."""
+        return logprobs is not None and getattr(logprobs, self.measure) >= self.least
