@@ -29,13 +29,14 @@ async def bench(
     """
     source, folder = os.fspath(source), Path(folder)
     try:
-        figures = import_module("outthink.bench.figures")
+        figures, report_of = import_module("outthink.bench.figures"), import_module("outthink.bench.report")
     except ImportError as error:
         raise InputError(f"a bench needs {error.name}; install it with: pip install 'outthink[bench]'") from error
     run = bench_pool if is_pool(source) else bench_live
     plan = await run(source, folder, asked, report)
     summary: Summary = await anyio.to_thread.run_sync(figures.summarised, folder, plan, asked.command)
     put(folder / SUMMARY, [msgspec.json.format(msgspec.json.encode(summary), indent=1), b"\n"])
+    await anyio.to_thread.run_sync(report_of.write, folder)
     return summary
 
 
