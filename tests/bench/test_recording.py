@@ -1,17 +1,23 @@
 """What goes from data into a pool, and comes back out of it."""
 
+import gzip
 import json
 
+import msgspec
 import pytest
 
 from outthink.api import Engine
 from outthink.batch.record import Recording
 from outthink.batch.sample import sample
-from outthink.bench.data import load
+from outthink.bench.data import load, row_of
+from outthink.bench.graders import grade
+from outthink.bench.plan import Asked
 from outthink.bench.recording import recorded, to_record
+from outthink.bench.rows import text_mark
+from outthink.bench.run import bench
 from outthink.core.errors import InputError
 from outthink.models.fake import FakeModel
-from outthink.models.pool import read_pool
+from outthink.models.pool import PoolRow, PoolSample, read_pool
 from outthink.models.script import Script
 
 pytestmark = pytest.mark.anyio
@@ -67,3 +73,30 @@ async def test_a_row_comes_back_from_its_pool_as_it_was(tmp_path, fields):
         await sample(engine, to_record(data), str(tmp_path / "p"), Recording(n=2))
     (row,) = read_pool(tmp_path / "p")
     assert recorded(row, "the pool") == data.rows[0]
+
+
+def test_a_row_that_lists_its_right_texts_is_graded_by_them(tmp_path):
+    row = row_of({"id": "a", "question": "#1", "grader": "listed", "kind": "code", "right": [text_mark("good")]})
+    assert (grade(row, "good"), grade(row, "bad"), row.kind) == (1.0, 0.0, "code")
+    with pytest.raises(InputError, match='needs "right"'):
+        row_of({"id": "a", "question": "#1", "grader": "listed"})
+
+
+async def test_a_compressed_pool_replays_with_the_scores_it_was_recorded_with(tmp_path):
+    samples = tuple(
+        PoolSample(text=f"The answer is {n}.", tokens=5, scores={"reward": float(n == 3)}) for n in (2, 2, 3, 4)
+    )
+    row = PoolRow(id="a", question="#1", samples=samples, kind="number", extra={"grader": "listed", "right": []})
+    row.extra["right"].append(text_mark("The answer is 3."))
+    path = tmp_path / "p.jsonl.gz"
+    path.write_bytes(gzip.compress(msgspec.json.encode(row)))
+    async with Engine(f"pool:{path}?check=off", cache=False) as engine:
+        chosen = await engine.solve("#1", strategy="best-of-n(n=4, verifier=recorded(reward), aggregate=max)")
+        voted = await engine.solve("#1", strategy="self-consistency(n=4)")
+    assert (str(chosen.answer), str(voted.answer)) == ("3", "2")
+    summary = await bench(path, tmp_path / "out", Asked(strategies=("best-of-n(n=4, verifier=recorded(reward))",)))
+    assert summary.oracle == 1.0
+    assert summary.random == pytest.approx(0.25)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_pool(path)

@@ -24,6 +24,7 @@ from outthink.bench.questions import Contexts, Fields, choices_of, paragraphs_of
 from outthink.bench.rows import (
     GYM,
     KIND_OF_GRADER,
+    LISTED,
     NONE,
     WITHOUT_GOLD,
     DataSet,
@@ -130,7 +131,7 @@ def row_of(
         problem=Problem(
             id=identity,
             messages=messages,
-            answer_kind=kind if name == NONE else KIND_OF_GRADER.get(name, "literal"),
+            answer_kind=kind if name in (LISTED, NONE) else KIND_OF_GRADER.get(name, "literal"),
             choices=choices_of(fields) if name == "choice" else (),
             context=paragraphs_of(fields) if contexts == "apart" else (),
             tests=public_test(fields) if name == "tests" else None,
@@ -207,6 +208,8 @@ def _check(row: Row, where: str) -> None:
         raise InputError(f"{where}: no user message has text; give the question")
     if row.grader == "tests" and not row.tests:
         raise InputError(f'{where}: the grader tests needs "tests", a list of Python statements')
+    if row.grader == LISTED and not isinstance(row.extras.get("right"), list):
+        raise InputError(f'{where}: the grader listed needs "right", the marks of right texts')
     if row.grader == "game24" and not _is_numbers(row.extras.get("numbers")):
         raise InputError(f'{where}: the grader game24 needs "numbers", a list of whole numbers')
     if row.grader in ("number", "choice", "boolean") and canonical(row.answer, row.kind, row.problem.choices) is None:

@@ -11,7 +11,7 @@ from outthink.answers import canonical, extract, program_in
 from outthink.answers.extract import stated
 from outthink.bench import gym
 from outthink.bench.arithmetic import reaches
-from outthink.bench.rows import GYM, Row
+from outthink.bench.rows import GYM, LISTED, Row, text_mark
 from outthink.bench.squad import exact_match, token_f1
 from outthink.core.candidate import Answer
 from outthink.core.errors import InputError
@@ -45,6 +45,8 @@ def grade(row: Row, said: str | Answer | None, run_tests: RunTests | None = None
         if run_tests is None:
             raise InputError(f"row {row.id} is graded by running code; give a sandbox to run it in")
         return float(run_tests(_program(said), row.tests))
+    if row.grader == LISTED:
+        return float(text_mark(said.text if isinstance(said, Answer) else said) in row.extras["right"])
     if row.grader.startswith(GYM):
         return gym.score(row, _words(row, said))
     return float(_GRADERS[row.grader](row, said))

@@ -27,7 +27,10 @@ KIND_OF_GRADER: dict[str, AnswerKind] = {
 NONE = "none"
 """The grader of a row that only samples are wanted of: nothing tells what is right."""
 
-WITHOUT_GOLD = ("tests", "game24", NONE)
+LISTED = "listed"
+"""The grader of a row that lists the texts that are right (`text_mark`), for pools that hold no data but their own."""
+
+WITHOUT_GOLD = ("tests", "game24", LISTED, NONE)
 """Graders that need no gold answer."""
 
 GYM = "reasoning-gym:"
@@ -68,10 +71,15 @@ class DataSet(msgspec.Struct, frozen=True):
 
 def check_grader(name: str) -> str:
     """The name of a grader that exists; raises `UnknownName` for others."""
-    if name in KIND_OF_GRADER or (name.startswith(GYM) and name != GYM):
+    if name in KIND_OF_GRADER or name == LISTED or (name.startswith(GYM) and name != GYM):
         return name
     known = (*KIND_OF_GRADER, f"{GYM}TASK")
     raise UnknownName(f"grader {name!r} does not exist; use {', '.join(known)}", known)
+
+
+def text_mark(text: str) -> str:
+    """What stands for a text in a list of right ones: 16 hex digits."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def content_fingerprint(rows: Sequence[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from importlib import import_module
 from pathlib import Path
@@ -45,9 +46,9 @@ def is_pool(source: str) -> bool:
     if source.startswith("pool:"):
         return True
     try:
-        with Path(source).open("rb") as file:
+        with gzip.open(source) if source.endswith(".gz") else Path(source).open("rb") as file:
             first = file.readline()
-    except OSError:
+    except (OSError, EOFError):
         return False  # the data's reader says what is wrong with it
     try:
         row = msgspec.json.decode(first, type=_Sampled)

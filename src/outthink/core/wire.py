@@ -49,7 +49,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One choice of a reply. ``tokens``: its own new tokens where the server tells, else None.
 
-    ``raw_logprobs``: its ``logprobs`` objects as the server sent them, one a piece.
+    ``raw_logprobs``: its ``logprobs`` objects as the server sent them, one a piece. ``scores``: what a recording
+    holds of it, by the verifier's name.
     """
 
     index: int
@@ -60,6 +61,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str | None = None
     logprobs: LogprobSummary | None = None
     raw_logprobs: tuple[bytes, ...] = ()
+    scores: dict[str, float | None] = {}
 
 
 class Bill(msgspec.Struct, frozen=True):

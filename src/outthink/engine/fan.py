@@ -16,7 +16,8 @@ from anyio.abc import TaskGroup
 from outthink.core.candidate import Candidate
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
 from outthink.core.groups import task_group
-from outthink.engine.call import ATTEMPTS, Caller, Job
+from outthink.engine.call import ATTEMPTS, Caller
+from outthink.engine.flight import Job
 from outthink.engine.recall import recall
 
 SHORT_DEADLINE = 30.0

@@ -124,6 +124,7 @@ def candidate(choice: Choice, problem: Problem, index: int, model: str, tokens: 
         model=model,
         logprobs=choice.logprobs,
         token_logprobs=entries(choice.raw_logprobs) if asked and choice.raw_logprobs else None,
+        scores=choice.scores,
     )
 
 

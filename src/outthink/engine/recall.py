@@ -8,12 +8,12 @@ from outthink.core.events import Recalled, Sampled
 from outthink.core.usage import Cost, Usage
 from outthink.core.wire import Bill
 from outthink.engine.cache import Kept
-from outthink.engine.call import Caller, Job, Land
+from outthink.engine.flight import Asker, Job, Land
 from outthink.engine.partial import recalled
 from outthink.engine.settle import priced
 
 
-def recall(caller: Caller, job: Job, land: Land) -> list[Job]:
+def recall(caller: Asker, job: Job, land: Land) -> list[Job]:
     """Land what the cache has of a job and the budget affords; returns what is left of it to ask for."""
     context, source, seed = caller.context, caller.line.model.source, job.ask.seed
     if context.cache is None or seed is None or not source:
@@ -52,7 +52,7 @@ def recall(caller: Caller, job: Job, land: Land) -> list[Job]:
     return _rest(job, set(landed))
 
 
-def _usage(caller: Caller, one: Kept, first: bool) -> Usage:
+def _usage(caller: Asker, one: Kept, first: bool) -> Usage:
     """What a sample cost: its own tokens, and with the first of each request that request's prompt."""
     model, bill = caller.line.model, one.bill
     prompt, cached = (bill.prompt_tokens, bill.cached_tokens) if first else (0, 0)

@@ -18,10 +18,11 @@ from outthink.core.problem import Message, Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Role
 from outthink.core.wire import Ask, RateAsk
-from outthink.engine.call import Caller, Job
+from outthink.engine.call import Caller
 from outthink.engine.context import Limits, Line, RunContext
 from outthink.engine.execution import executed
 from outthink.engine.fan import FanOut, open_fan
+from outthink.engine.flight import Job
 from outthink.engine.ledger import Ledger
 from outthink.engine.rating import Rater, Values
 from outthink.engine.recall import recall

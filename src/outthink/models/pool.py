@@ -6,7 +6,9 @@ A pool answers only the prompt and the temperature it was recorded with; it cann
 
 from __future__ import annotations
 
+import gzip
 import random
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -80,9 +82,11 @@ def read_pool(path: Path) -> list[PoolRow]:
 def numbered_pool(path: Path) -> list[tuple[int, PoolRow]]:
     """The rows of a pool as `read_pool` gives them, each with the number of its line."""
     try:
-        lines = path.expanduser().read_bytes().split(b"\n")
-    except OSError as error:
-        raise InputError(f"the pool {path} cannot be read ({error.strerror}); check the path") from error
+        data = path.expanduser().read_bytes()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).split(b"\n")
+    except (OSError, EOFError, zlib.error) as error:
+        told = getattr(error, "strerror", None) or error
+        raise InputError(f"the pool {path} cannot be read ({told}); check the path") from error
     if b'"RunStarted"' in lines[0][:40]:
         return [(1, _from_trace(path, lines))]
     rows: dict[str, tuple[int, PoolRow]] = {}
@@ -256,6 +260,7 @@ def choice_of(index: int, found: PoolSample, limit: int | None) -> Choice:
         finish="length" if cut else found.finish,
         tokens=limit if cut else found.tokens,
         logprobs=summary_of(found),
+        scores={} if cut else found.scores,
     )
 
 
