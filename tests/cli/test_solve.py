@@ -82,7 +82,7 @@ def test_a_program_is_sampled_until_one_passes_the_tests_in_a_file(outthink, ser
     assert "in 5 calls" in err  # two waves, and three different programs in them
     assert err.endswith(" · verified\n")
     asked = server.bodies[0]["messages"][-1]["content"]
-    assert "It must pass these tests:\nassert f(1) == 2\nassert f(2) == 3\n" in asked
+    assert "It must pass these tests:\nassert f(1) == 2\nassert f(2) == 3" in asked
 
 
 def test_one_seed_gives_one_result(outthink):

@@ -1,0 +1,193 @@
+"""The results of README and docs/results.md, from the recorded pools in benchmarks/pools; no model runs.
+
+    python benchmarks/results.py [--write] [--repeats 100] [--out DIR]
+
+Each pool is benched (100 random orders of its samples), with the reports in DIR. Differences are paired by question; an
+interval is at 95 %. ``--write`` puts the tables between the marks in README.md and docs/results.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import numpy as np
+
+from outthink.bench.plan import Asked
+from outthink.bench.results import ROWS, RunRow, read_lines
+from outthink.bench.run import bench
+from outthink.bench.stats import Estimate, compare, mean_estimate
+from outthink.bench.summary import StrategyFigures, Summary
+
+ROOT = Path(__file__).resolve().parent
+TESTED = "best-of-n(n={n}, verifier=recorded(tests))"
+FIRST_PASS = "best-of-n(n={n}, verifier=recorded(tests), until_verified=true, width=1)"
+
+
+class Set(NamedTuple):
+    """One pool: its title, file, strategies (the first is the base), and what each is called in the tables."""
+
+    title: str
+    file: str
+    strategies: dict[str, str]
+
+
+SETS = (
+    Set(
+        "SVAMP word problems, 0.5B",
+        "svamp60_05b.jsonl.gz",
+        {
+            "one sample": "self-consistency(n=1)",
+            "vote of 4": "self-consistency(n=4)",
+            "vote of 16": "self-consistency(n=16)",
+            "best of 16, arithmetic checked (`symbolic`)": "best-of-n(n=16, verifier=recorded(symbolic))",
+            "best of 16, `confidence`": "best-of-n(n=16, verifier=confidence)",
+            "`auto`": "auto(effort=low)",
+        },
+    ),
+    Set(
+        "MBPP programs, 0.5B",
+        "mbpp200_05b.jsonl.gz",
+        {
+            "one sample": "self-consistency(n=1)",
+            "vote of 8 by text": "self-consistency(n=8)",
+            "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
+            "best of 8, one public test": TESTED.format(n=8),
+            "until the public test passes, at most 8": FIRST_PASS.format(n=8),
+        },
+    ),
+    Set("MBPP programs, 1.5B, greedy", "mbpp200_15b_greedy.jsonl.gz", {"one answer": "self-consistency(n=1)"}),
+    Set(
+        "MBPP programs, 1.5B",
+        "mbpp100_15b.jsonl.gz",
+        {
+            "one sample": "self-consistency(n=1)",
+            "vote of 4 by text": "self-consistency(n=4)",
+            "best of 4, one public test": TESTED.format(n=4),
+            "until the public test passes, at most 4": FIRST_PASS.format(n=4),
+        },
+    ),
+    Set(
+        "GSM8K word problems, 0.5B",
+        "gsm40_05b.jsonl.gz",
+        {
+            "one sample": "self-consistency(n=1)",
+            "vote of 8": "self-consistency(n=8)",
+            "best of 8, `symbolic`": "best-of-n(n=8, verifier=recorded(symbolic))",
+        },
+    ),
+)
+DUELS = (
+    (
+        "MBPP: 0.5B until the public test passes, against 1.5B answering once",
+        ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
+        ("mbpp200_15b_greedy.jsonl.gz", "one answer"),
+    ),
+)
+"""Two strategies on two pools of the same questions: accuracy and compute (FLOPs) side by side."""
+
+
+class Column(NamedTuple):
+    """One strategy's means by question id."""
+
+    right: dict[str, float]
+    tokens: dict[str, float]
+    flops: dict[str, float]
+
+
+def columns(folder: Path, names: dict[str, str], labels: dict[str, str]) -> dict[str, Column]:
+    """The rows of a bench as one column a strategy, by its name in the tables."""
+    sums: dict[str, dict[str, list[RunRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in read_lines(folder / ROWS, RunRow):
+        sums[row.strategy][row.id].append(row)
+    found: dict[str, Column] = {}
+    for name in names:
+        rows = sums[labels[name]]
+        found[name] = Column(
+            {key: float(np.mean([row.correct for row in group])) for key, group in rows.items()},
+            {key: float(np.mean([row.tokens for row in group])) for key, group in rows.items()},
+            {key: float(np.mean([row.flops or 0.0 for row in group])) for key, group in rows.items()},
+        )
+    return found
+
+
+def against(one: Column, base: Column) -> tuple[Estimate, Estimate, list[str]]:
+    """Difference in points and ratio of tokens, paired by the questions that both have."""
+    ids = sorted(set(one.right) & set(base.right))
+    found = compare(
+        ([one.right[key] for key in ids], [one.tokens[key] for key in ids]),
+        ([base.right[key] for key in ids], [base.tokens[key] for key in ids]),
+    )
+    return found.accuracy_diff, found.token_ratio, ids
+
+
+def points(found: Estimate) -> str:
+    return f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+
+
+def table(made: Set, figures: list[StrategyFigures], cols: dict[str, Column], summary: Summary) -> str:
+    lines = [
+        f"### {made.title}",
+        "",
+        f"{summary.data.questions} questions (`{made.file}`); a random sample is right {100 * (summary.random or 0):.1f} %"
+        f" of the time, any of all samples {100 * (summary.oracle or 0):.1f} %.",
+        "",
+        "| strategy | right, % | samples | tokens | new tokens | against the first, points |",
+        "|---|---|---|---|---|---|",
+    ]
+    base = next(iter(cols.values()))
+    for (name, text), one in zip(made.strategies.items(), figures, strict=True):
+        low, high = one.accuracy_ci
+        diff = "" if cols[name] is base else points(against(cols[name], base)[0])
+        lines.append(
+            f"| {name} <br>`{text}` | {100 * one.accuracy:.1f} [{100 * low:.1f}, {100 * high:.1f}] |"
+            f" {one.samples_mean:.1f} | {one.tokens_mean:,.0f} | {one.completion_tokens_mean:,.0f} | {diff} |"
+        )
+    return "\n".join(lines)
+
+
+def duel(title: str, one: Column, other: Column) -> str:
+    diff, _, ids = against(one, other)
+    ratio = mean_estimate([one.flops[key] for key in ids]).value / mean_estimate([other.flops[key] for key in ids]).value
+    ours, theirs = (100 * float(np.mean([column.right[key] for key in ids])) for column in (one, other))
+    return (
+        f"**{title}**: {ours:.1f} % against {theirs:.1f} % on {len(ids)} questions, {points(diff)} points, for"
+        f" {ratio:.2f} of the compute (2 × parameters × tokens, the prompt once)."
+    )
+
+
+async def main(repeats: int, out: Path, write: bool) -> None:
+    parts, benched = [], {}
+    for made in SETS:
+        pool = ROOT / "pools" / made.file
+        if not pool.exists():
+            continue
+        folder = out / made.file.split(".")[0]
+        summary = await bench(pool, folder, Asked(strategies=tuple(made.strategies.values()), repeats=repeats))
+        labels = dict(zip(made.strategies, (one.strategy for one in summary.strategies), strict=True))
+        benched[made.file] = columns(folder, made.strategies, labels)
+        parts.append(table(made, summary.strategies, benched[made.file], summary))
+    for title, one, other in DUELS:
+        if one[0] in benched and other[0] in benched:
+            parts.append(duel(title, benched[one[0]][one[1]], benched[other[0]][other[1]]))
+    text = "\n\n".join(parts)
+    print(text)
+    if write:
+        for name in ("README.md", "docs/results.md"):
+            path = ROOT.parent / name
+            marks = r"(<!-- results -->\n).*?(\n<!-- end of results -->)"
+            path.write_text(re.sub(marks, lambda found: found[1] + text + found[2], path.read_text(), flags=re.S))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=None)
+    given = parser.parse_args()
+    anyio.run(main, given.repeats, given.out or Path(tempfile.mkdtemp()), given.write)
