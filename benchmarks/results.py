@@ -21,7 +21,7 @@ import numpy as np
 from outthink.bench.plan import Asked
 from outthink.bench.results import ROWS, RunRow, read_lines
 from outthink.bench.run import bench
-from outthink.bench.stats import Estimate, compare, mean_estimate
+from outthink.bench.stats import Estimate, compare
 from outthink.bench.summary import StrategyFigures, Summary
 
 ROOT = Path(__file__).resolve().parent
@@ -61,7 +61,11 @@ SETS = (
             "until the public test passes, at most 8": FIRST_PASS.format(n=8),
         },
     ),
-    Set("MBPP programs, 1.5B, greedy", "mbpp200_15b_greedy.jsonl.gz", {"one answer": "self-consistency(n=1)"}),
+    Set(
+        "MBPP programs, 1.5B, greedy",
+        "mbpp200_15b_greedy.jsonl.gz",
+        {"one answer": "self-consistency(n=1, temperature=0)"},
+    ),
     Set(
         "MBPP programs, 1.5B",
         "mbpp100_15b.jsonl.gz",
@@ -134,8 +138,8 @@ def table(made: Set, figures: list[StrategyFigures], cols: dict[str, Column], su
     lines = [
         f"### {made.title}",
         "",
-        f"{summary.data.questions} questions (`{made.file}`); a random sample is right {100 * (summary.random or 0):.1f} %"
-        f" of the time, any of all samples {100 * (summary.oracle or 0):.1f} %.",
+        f"{summary.data.questions} questions (`{made.file}`); a random sample is right {100 * (summary.random or 0):.1f}"
+        f" % of the time, any of all samples {100 * (summary.oracle or 0):.1f} %.",
         "",
         "| strategy | right, % | samples | tokens | new tokens | against the first, points |",
         "|---|---|---|---|---|---|",
@@ -151,9 +155,23 @@ def table(made: Set, figures: list[StrategyFigures], cols: dict[str, Column], su
     return "\n".join(lines)
 
 
+def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
+    """The lines of one set in the README's table."""
+    (name, base), *others = cols.items()
+    right = 100 * np.mean([*base.right.values()])
+    lines = [f"| {made.title}, {summary.data.questions} questions | {name} | {right:.1f} | | 1.00 |"]
+    for name, one in others:
+        diff, ratio, _ = against(one, base)
+        right = 100 * np.mean([*one.right.values()])
+        lines.append(f"| | {name} | {right:.1f} | {points(diff)} | {ratio.value:.2f} |")
+    return lines
+
+
 def duel(title: str, one: Column, other: Column) -> str:
     diff, _, ids = against(one, other)
-    ratio = mean_estimate([one.flops[key] for key in ids]).value / mean_estimate([other.flops[key] for key in ids]).value
+    ratio = (
+        mean_estimate([one.flops[key] for key in ids]).value / mean_estimate([other.flops[key] for key in ids]).value
+    )
     ours, theirs = (100 * float(np.mean([column.right[key] for key in ids])) for column in (one, other))
     return (
         f"**{title}**: {ours:.1f} % against {theirs:.1f} % on {len(ids)} questions, {points(diff)} points, for"
@@ -163,6 +181,7 @@ def duel(title: str, one: Column, other: Column) -> str:
 
 async def main(repeats: int, out: Path, write: bool) -> None:
     parts, benched = [], {}
+    brief = ["| | strategy | right, % | against the first, points | tokens × |", "|---|---|---|---|---|"]
     for made in SETS:
         pool = ROOT / "pools" / made.file
         if not pool.exists():
@@ -172,16 +191,17 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         labels = dict(zip(made.strategies, (one.strategy for one in summary.strategies), strict=True))
         benched[made.file] = columns(folder, made.strategies, labels)
         parts.append(table(made, summary.strategies, benched[made.file], summary))
+        brief += short(made, benched[made.file], summary)
+    duels: list[str] = []
     for title, one, other in DUELS:
         if one[0] in benched and other[0] in benched:
-            parts.append(duel(title, benched[one[0]][one[1]], benched[other[0]][other[1]]))
-    text = "\n\n".join(parts)
-    print(text)
-    if write:
-        for name in ("README.md", "docs/results.md"):
-            path = ROOT.parent / name
-            marks = r"(<!-- results -->\n).*?(\n<!-- end of results -->)"
-            path.write_text(re.sub(marks, lambda found: found[1] + text + found[2], path.read_text(), flags=re.S))
+            duels.append(duel(title, benched[one[0]][one[1]], benched[other[0]][other[1]]))
+    full, few = "\n\n".join((*parts, *duels)), "\n\n".join(("\n".join(brief), *duels))
+    print(full)
+    for name, text in (("README.md", few), ("docs/results.md", full)) if write else ():
+        path = ROOT.parent / name
+        marked = re.compile(r"(<!-- results -->\n).*?(\n<!-- end of results -->)", re.DOTALL)
+        path.write_text(marked.sub(lambda found, text=text: found[1] + text + found[2], path.read_text()))
 
 
 if __name__ == "__main__":
