@@ -138,8 +138,8 @@ def table(made: Set, figures: list[StrategyFigures], cols: dict[str, Column], su
     lines = [
         f"### {made.title}",
         "",
-        f"{summary.data.questions} questions (`{made.file}`); a random sample is right {100 * (summary.random or 0):.1f}"
-        f" % of the time, any of all samples {100 * (summary.oracle or 0):.1f} %.",
+        f"{summary.data.questions} questions (`{made.file}`); a random sample is right"
+        f" {100 * (summary.random or 0):.1f} % of the time, any of all samples {100 * (summary.oracle or 0):.1f} %.",
         "",
         "| strategy | right, % | samples | tokens | new tokens | against the first, points |",
         "|---|---|---|---|---|---|",
@@ -169,9 +169,7 @@ def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
 
 def duel(title: str, one: Column, other: Column) -> str:
     diff, _, ids = against(one, other)
-    ratio = (
-        mean_estimate([one.flops[key] for key in ids]).value / mean_estimate([other.flops[key] for key in ids]).value
-    )
+    ratio = np.mean([one.flops[key] for key in ids]) / np.mean([other.flops[key] for key in ids])
     ours, theirs = (100 * float(np.mean([column.right[key] for key in ids])) for column in (one, other))
     return (
         f"**{title}**: {ours:.1f} % against {theirs:.1f} % on {len(ids)} questions, {points(diff)} points, for"
