@@ -341,3 +341,8 @@ def test_a_vote_over_formulas_does_not_depend_on_the_order_of_arrival(said, seed
     assert [len(found) for found in one.classes()] == sorted(
         (sum(k == j for k, _ in said) for j in {k for k, _ in said}), reverse=True
     )
+
+
+@pytest.mark.parametrize("text", [r"\cup", r"A \cup", r"\cup B", r"\cup\cup", r"(1,2)\cup"])
+def test_a_union_that_lacks_a_side_is_text_and_no_error(text):
+    assert canonical(text, "expression") is None or canonical(text, "expression").text

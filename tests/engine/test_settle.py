@@ -37,6 +37,11 @@ def test_an_error_status_before_any_body_costs_one_call_and_no_tokens(error):
     assert charge == Cost(calls=1)
 
 
+def test_a_question_that_cannot_be_answered_as_it_was_asked_costs_one_call_and_no_tokens():
+    usage, charge = settle(ending(refused=True, arrived=0), hold(), PRICE, None)
+    assert (usage.calls, usage.tokens, usage.unsettled_calls, charge) == (1, 0, 0, Cost(calls=1))
+
+
 @pytest.mark.parametrize("began", [True, False])
 def test_a_stream_that_was_cut_costs_its_prompt_and_what_arrived_and_is_charged_in_full(began):
     error = TimedOut("", began=began)

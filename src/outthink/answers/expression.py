@@ -185,9 +185,9 @@ def _bracketed(text: str) -> str | None:
         if _RELATION.search(inner) or "|" in inner or "\\mid" in inner:
             raise Unreadable("a set by its rule")
         return _set(list({_key(part) for part in _elements(inner)})) if inner else "{}"
-    if text[0] == "{" and _closes(text) == len(text) - 1 and len(_split(text[1:-1], (",",))) > 1:
+    if text[:1] == "{" and _closes(text) == len(text) - 1 and len(_split(text[1:-1], (",",))) > 1:
         return _set(list({_key(part) for part in _elements(text[1:-1])}))
-    if text[0] not in "([" or text[-1] not in ")]" or _closes(text) != len(text) - 1:
+    if not text or text[0] not in "([" or text[-1] not in ")]" or _closes(text) != len(text) - 1:
         return None
     parts = _elements(text[1:-1])
     if len(parts) == 1:

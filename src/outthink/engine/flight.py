@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from outthink.core.candidate import Candidate
-from outthink.core.errors import ServerError
+from outthink.core.errors import InputError, ServerError
 from outthink.core.events import CallSettled, CallStarted, GivenUp, Overdraft, Sampled
 from outthink.core.problem import Problem
 from outthink.core.usage import Role, Usage
@@ -108,6 +108,9 @@ class Flight:
         except ServerError as error:
             self._ending.error, self._ending.arrived = error, None
             raise
+        except InputError:
+            self._ending.refused = True
+            raise
         self._ending.bill = reply.bill
         self._heard(reply.rate)
         self._take(reply)
@@ -157,6 +160,9 @@ class Flight:
             self._ending.error = error
             if self._job.live and self._grown:
                 error.retryable = False  # its beginning has been shown, and another try would say something else
+            raise
+        except InputError:
+            self._ending.refused = not self._grown
             raise
         self._answer_for(len(self._grown))
 

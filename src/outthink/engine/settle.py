@@ -19,7 +19,8 @@ from outthink.engine.ledger import Hold
 
 
 class Ending(msgspec.Struct, kw_only=True):
-    """What is known when a call ends. ``arrived``: new tokens seen, None when none could be counted."""
+    """What is known when a call ends. ``arrived``: new tokens seen, None when none could be counted. ``refused``: it
+    was told that it cannot be answered as it was asked (a prompt longer than the context)."""
 
     n: int
     prompt: int
@@ -28,6 +29,7 @@ class Ending(msgspec.Struct, kw_only=True):
     sent: bool = True
     bill: Bill | None = None
     error: ServerError | None = None
+    refused: bool = False
     arrived: int | None = None
 
 
@@ -39,7 +41,7 @@ def settle(ending: Ending, hold: Hold, price: Price | None, parameters: float | 
         return usage, Cost(1, usage.prompt_tokens, usage.completion_tokens, usage.usd or 0.0)
     if not ending.sent or (error is not None and not error.sent):  # rule 4
         return Usage(seconds=ending.seconds), Cost()
-    if error is not None and error.status is not None and not error.began:  # rule 2
+    if ending.refused or (error is not None and error.status is not None and not error.began):  # rule 2
         return Usage(calls=1, seconds=ending.seconds), Cost(calls=1)
     completion = ending.arrived
     if completion is None:  # rule 3
