@@ -8,6 +8,7 @@ from pathlib import Path
 
 from outthink.answers import extract
 from outthink.bench.graders import grade
+from outthink.bench.grading import BY_ANSWER
 from outthink.bench.recording import recorded
 from outthink.bench.rows import Row
 from outthink.core.candidate import WHOLE, Candidate
@@ -56,7 +57,8 @@ def graded(row: PoolRow, where: str) -> Graded:
     """A pool's row with its samples graded. Raises `InputError`."""
     data = recorded(row, where)
     candidates = tuple(_candidate(index, sample, data, row) for index, sample in enumerate(row.samples))
-    grades = tuple(grade(data, found.answer) for found in candidates)
+    by_answer = data.grader in BY_ANSWER
+    grades = tuple(grade(data, found.answer if by_answer else found.text) for found in candidates)
     mark = Mark(model=row.fingerprint.model, prompt=row.fingerprint.prompt, temperature=row.fingerprint.temperature)
     return Graded(data, candidates, grades, mark)
 
