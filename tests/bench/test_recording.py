@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -100,3 +102,15 @@ async def test_a_compressed_pool_replays_with_the_scores_it_was_recorded_with(tm
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="cannot be read"):
         read_pool(path)
+
+
+PACKED = sorted((Path(__file__).parents[2] / "benchmarks" / "pools").glob("*.jsonl.gz"))
+
+
+@pytest.mark.parametrize("path", PACKED, ids=lambda path: path.name)
+def test_the_repositorys_pools_can_be_benched_and_hold_no_question(path):
+    for row in read_pool(path):
+        assert re.fullmatch(r"sha256 [0-9a-f]{64}", row.question)
+        assert row.answer is None
+        assert not {"tests", "code", "rationale", "equation"} & set(row.extra)
+        assert recorded(row, row.id).grader == "listed"
