@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from outthink.bench.results import read_lines
 from outthink.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ QUESTIONS: Mapping[str, str] = {
     "difficulty": _NUMBER,
 }
 """The columns that ``questions.jsonl`` adds."""
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def frame(directory: str | Path, *, questions: bool = False) -> DataFrame:
@@ -69,23 +67,9 @@ def _table(path: Path, columns: Mapping[str, str]) -> Any:
         import pandas
     except ImportError as error:
         raise InputError("a frame needs pandas; run: pip install 'outthink[pandas]'") from error
-    table: Any = pandas.DataFrame(list(_lines(path)))
+    table: Any = pandas.DataFrame(list(read_lines(path, dict[str, Any])))
     table = table.reindex(columns=[*columns, *(name for name in table.columns if name not in columns)])
     try:
         return table.astype(dict(columns))
     except (TypeError, ValueError) as error:
         raise InputError(f"{path} holds a value of another type ({error}); run the bench again") from error
-
-
-def _lines(path: Path) -> Iterable[dict[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield _decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise InputError(f"{path}, line {number}: {error}; run the bench again to mend it") from error
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); name the folder that outthink bench wrote by --out"
-        ) from error

@@ -116,7 +116,9 @@ def read_lines(path: Path, kind: type[S]) -> Iterator[S]:
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     raise InputError(f"{path}, line {number}: {error}; name another folder, or remove it") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); run the bench to its end first") from error
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); name the folder that outthink bench wrote (--out)"
+        ) from error
 
 
 def put(path: Path, parts: Iterable[bytes]) -> None:
