@@ -15,6 +15,7 @@ from outthink.core.events import (
     CallFailed,
     CallSettled,
     CallStarted,
+    Decided,
     Event,
     Executed,
     RunStarted,
@@ -35,6 +36,9 @@ _STOP = {
     "exhausted": "full course",
     "budget": "budget spent",
     "deadline": "time is up",
+    "verified": "passes its tests",
+    "diminishing": "more is not worth its tokens",
+    "futile": "given up",
     "unscorable": "open text, nothing to vote on",
 }
 
@@ -49,6 +53,7 @@ class View:
         self.scores: dict[int, float | None] = {}
         self.votes: dict[str, int] = {}
         self.seen, self.n = 0, 0
+        self.decision = ""
         self.notes: list[str] = []
         self.charged, self.held, self.budget = Cost(), Cost(), Budget()
         self.flying: dict[int, int] = {}
@@ -76,6 +81,8 @@ class View:
                 self.charged, self.held = event.charged, event.held
             case Voted():
                 self.votes, self.seen, self.n = event.votes, event.seen, event.n
+            case Decided():
+                self.decision = decision(event)
             case Scored():
                 self.scores = {**self.scores, **event.scores}
             case CallFailed():
@@ -97,13 +104,15 @@ class View:
         """The view as it is now, for a terminal of this size."""
         width, signs = options.max_width, "#=." if options.ascii_only else "█▒░"
         notes, limits = self.notes[-_NOTES:], self._limits()
-        below = 2 + min(_ANSWERS + 1, len(self.votes)) + len(notes) + len(limits)
+        below = 2 + min(_ANSWERS + 1, len(self.votes)) + len(notes) + len(limits) + bool(self.decision)
         if self.title:
             yield _line(self.title, "bold cyan")
         if self.candidates:
             yield self._samples(max(1, min(_SAMPLES, console.size.height - 1 - below)), width)
         if self.votes:
             yield self._bars(width, signs)
+        if self.decision:
+            yield _line(self.decision, "dim")
         for note in notes:
             yield _line(f"! {note}", "yellow")
         if limits:
@@ -227,6 +236,14 @@ async def follow(log: EventLog, transient: bool = False) -> None:
     ):
         async for event in log.follow():
             view.take(event)
+
+
+def decision(event: Decided) -> str:
+    """A decision in one line."""
+    if event.action != "stop":
+        return f"{event.action}: {event.reason}"
+    seen = int(event.numbers.get("seen", 0))
+    return f"stopped after {seen} sample{'' if seen == 1 else 's'}: {event.reason}"
 
 
 def summary(result: Result) -> str:
