@@ -1,7 +1,7 @@
 """What `auto` decides between waves: to stop, and why, or how many samples to ask for next. Pure arithmetic.
 
-Without calibration a vote stops by curtailment, and two rules end what is not worth its tokens, in units of the horizon,
-so that they need no price: from `LOOK` samples on, a wave is not bought whose samples each bring less than
+Without calibration a vote stops by curtailment, and two rules end what is not worth its tokens, in units of the
+horizon, so that they need no price: from `LOOK` samples on, a wave is not bought whose samples each bring less than
 ``WORTH / horizon`` in probability of being right; and after three eighths of the horizon a question is given up whose
 best answer is right with a probability under `FUTILE`, as far as votes can tell.
 """
@@ -49,8 +49,8 @@ class Control:
             end = worth
         elif not end.stop and self._hopeless(state, confidence):
             end = Decision(True, "futile")
-        numbers = {**worth.numbers, **end.numbers, "P": confidence}
-        return Decision(end.stop, end.reason, numbers)
+        numbers = {name: value for name, value in worth.numbers.items() if name != "chance"}
+        return Decision(end.stop, end.reason, {**numbers, **end.numbers, "P": confidence})
 
     def wave(self, state: State, times: int = 1) -> int:
         """The fewest samples, of votes that count ``times``, that could settle the vote; `WIDEST` where none could.

@@ -36,7 +36,6 @@ _STOP = {
     "exhausted": "full course",
     "budget": "budget spent",
     "deadline": "time is up",
-    "verified": "passes its tests",
     "diminishing": "more is not worth its tokens",
     "futile": "given up",
     "unscorable": "open text, nothing to vote on",
@@ -249,7 +248,7 @@ def decision(event: Decided) -> str:
 def summary(result: Result) -> str:
     """One line: votes, confidence, what it cost, and why it stopped."""
     parts: list[str] = []
-    if result.votes and result.confidence_source == "vote_share":
+    if result.votes and result.confidence_source in ("vote_share", "weighted_share", "calibrated"):
         total = sum(result.votes.values())
         parts.append("votes " + ", ".join(f"{answer}: {count}" for answer, count in list(result.votes.items())[:5]))
         if silent := len(result.candidates) - total:

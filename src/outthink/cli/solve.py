@@ -140,7 +140,7 @@ def _show(result: Result, problem: Problem, as_json: bool, log: EventLog) -> Non
 
 def shown(result: Result, problem: Problem) -> str:
     """The answer where there is one to a question that has one, else the whole text."""
-    voted = result.confidence_source == "vote_share" or kind_of(problem) != "text"
+    voted = result.confidence_source in ("vote_share", "weighted_share") or kind_of(problem) != "text"
     return result.answer.text if result.answer is not None and voted else result.text
 
 

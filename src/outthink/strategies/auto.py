@@ -2,8 +2,8 @@
 
 Answers that can vote are asked for until the vote is as good as settled (`outthink.strategies.polling`), programs until
 one passes its tests (`outthink.strategies.proving`); open text, JSON and tool calls, which nothing here could choose
-among, are asked for once. A ``policy`` from ``outthink calibrate`` replaces the uncalibrated rules where it was fitted on
-the same model, prompt and temperature.
+among, are asked for once. A ``policy`` from ``outthink calibrate`` replaces the uncalibrated rules where it was fitted
+on the same model, prompt and temperature.
 """
 
 from __future__ import annotations

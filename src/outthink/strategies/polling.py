@@ -135,8 +135,8 @@ class Poll:
                     if samples.landed:
                         continue
                     self._show(run, first + size)
-                    if self._ended(run) is not None:
-                        break  # leaving the block cancels what is in flight
+                    if run.time_left() is not None and self._ended(run) is not None:
+                        break  # leaving the block cancels what is in flight; without a deadline it is paid for anyway
         except (BudgetExhausted, ServerError) as error:
             if self.tally.empty:
                 raise
@@ -175,8 +175,10 @@ def _told(state: State, decision: Decision) -> str:
     numbers = decision.numbers
     if not state.seen:
         return "nothing is known yet"
-    told = f"P = {numbers['P']:.2f}"
-    if not numbers.get("samples"):
-        return told
-    tokens = numbers["samples"] * state.each
-    return f"{told}, the next wave is worth {max(0.0, numbers['gain']):.3f} for {tokens:.0f} tokens"
+    told = [f"P = {numbers['P']:.2f}"]
+    if decision.reason == "settled" and "chance" in numbers:
+        told.append(f"the leader stays ahead with {numbers['chance']:.2f}")
+    if numbers.get("samples"):
+        tokens = numbers["samples"] * state.each
+        told.append(f"the next wave is worth {max(0.0, numbers['gain']):.2g} for {tokens:.0f} tokens")
+    return ", ".join(told)

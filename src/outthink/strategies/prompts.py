@@ -130,7 +130,7 @@ def with_examples(problem: Problem, rule: str, examples: Sequence[tuple[str, str
     turns: list[Message] = [{"role": "system", "content": rule}] if rule and not head else []
     for question, answer in examples:
         turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return (*messages[:head], *turns, *messages[head:-1], _with_choices(messages[-1], problem))
+    return (*messages[:head], *turns, *messages[head:-1], _complete(messages[-1], problem))
 
 
 def zero_shot(problem: Problem) -> tuple[Message, ...]:

@@ -127,9 +127,9 @@ class Proof:
         return msgspec.structs.replace(self.hazard, price=LEAST / max(self._state.each, 1.0))
 
     async def _wave(self, run: Run, until: int) -> End | None:
-        """Sample a wave, wider while nothing passes, and test it; why to stop where nothing came of it."""
+        """Sample a wave, wider the longer nothing passes, and test it; why to stop where nothing came of it."""
         left = min(self.affordable.left(run, self.next), until - self.next)
-        first, size = self.next, max(1, min(left, WIDEST, max(self.failed // 2, self.wanted - len(self.candidates))))
+        first, size = self.next, max(1, min(left, WIDEST, max(self.failed, self.wanted - len(self.candidates))))
         chance = self._hazard.stop(self._state).numbers
         run.emit(Decided(action=f"sample {size}", reason=_chance(chance), numbers=chance))
         found = list[Candidate]()
@@ -161,9 +161,12 @@ class Proof:
         await self._test([version], run)
 
     async def _test(self, found: list[Candidate], run: Run) -> None:
-        if found:
-            self.candidates += found
-            self.scores += await run.score(self.problem, found, self.verifier)
+        known = {one.text: score for one, score in zip(self.candidates, self.scores, strict=True)}
+        new = [one for one in found if one.text not in known]
+        told = await run.score(self.problem, new, self.verifier) if new else []
+        known.update((one.text, score) for one, score in zip(new, told, strict=True))
+        self.candidates += found
+        self.scores += [known[one.text] for one in found]
 
 
 def _chance(numbers: dict[str, float]) -> str:

@@ -72,7 +72,10 @@ class Tally:
         return [min(group, key=lambda found: found.index) for group in unknown]
 
     def result(self, run: Run, stop: StopReason) -> Result:
-        """The likeliest answer, of equals the one that a plain vote prefers; else the first that said anything."""
+        """The likeliest answer, of equals the one that a plain vote prefers; else the first that said anything.
+
+        Its confidence is its share of all weight, the half vote for none of the answers included.
+        """
         plain = elected(self.votes, stop)
         if plain is None:
             found = min(self.candidates or self._cut, key=lambda found: found.index)
@@ -89,7 +92,7 @@ class Tally:
             message=leader.message,
             text=leader.text,
             confidence=probability,
-            confidence_source="calibrated" if self.calibrated else "weighted_share" if self.scores else "vote_share",
+            confidence_source="calibrated" if self.calibrated else "weighted_share",
         )
 
     def _streak(self) -> int:
