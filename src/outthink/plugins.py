@@ -78,13 +78,13 @@ def strategy_text(text: str) -> str:
     return str(_ordered(parse(text), _STRATEGIES))
 
 
-def with_argument(text: str, name: str, value: Value) -> str | None:
-    """An expression with this argument of its outermost strategy set; None where that has no such parameter."""
+def with_argument(text: str, name: str, word: str) -> str | None:
+    """An expression with a word as this argument of its outermost strategy; None where that has no such parameter."""
     call = parse(text)
     if name not in [f.name for f in _fields(_class_of(call, _STRATEGIES))]:
         return None
     given = [(known, old) for known, old in _bound(call, text, _STRATEGIES) if known != name]
-    return str(_ordered(Call(call.name, (), (*given, (name, value))), _STRATEGIES))
+    return str(_ordered(Call(call.name, (), (*given, (name, Call(word)))), _STRATEGIES))
 
 
 def names() -> list[str]:

@@ -86,7 +86,7 @@ def test_a_program_is_sampled_until_one_passes_the_tests_in_a_file(outthink, ser
     assert "in 7 calls" in err  # waves of 1, 1, 2 and 4, a revision, and two different programs run
     assert err.endswith(" · verified\n")
     asked = server.bodies[0]["messages"][-1]["content"]
-    assert "It must pass these tests:\nassert f(1) == 2\nassert f(2) == 3\n" in asked
+    assert "It must pass these tests:\nassert f(1) == 2\nassert f(2) == 3" in asked
 
 
 def test_one_seed_gives_one_result(outthink):

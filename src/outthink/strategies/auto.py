@@ -114,7 +114,7 @@ class Auto:
             Affordable(run, horizon),
             price=price,
             wanted=asked_for(problem, most=horizon),
-            verifier=self.verifier or "tests",
+            verifier="tests" if problem.tests else self.verifier or "tests",
         )
         end = await self._escalated(proof, run, horizon)
         return proof.result(run, end, policy is not None)
