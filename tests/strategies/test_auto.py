@@ -5,6 +5,7 @@ import statistics
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from outthink import Engine, Problem
 from outthink.adaptive.curtailment import Lossless
@@ -81,7 +82,7 @@ async def test_easy_questions_are_cheap_medium_ones_dear_and_hopeless_ones_are_g
 async def test_what_is_given_up_says_so_and_how_sure_it_is():
     result, _, events = await solve(Script(replies=[f"The answer is {k}." for k in range(64)]))
     assert result.stop_reason == "futile"
-    assert result.confidence < 0.15
+    assert result.confidence < 0.12
     assert decided(events)[-1].numbers["P"] == pytest.approx(result.confidence)
 
 
@@ -206,6 +207,21 @@ async def test_a_policys_rule_horizon_and_weights_count(tmp_path):
     result, _, _ = await solve(Script(accuracy=1, wrong=1), f'auto(policy="{file}")')
     assert len(result.candidates) == 2
     assert result.confidence == pytest.approx(2 / (2 + 2.718281828**2))
+
+
+async def test_a_certified_rule_alone_decides_until_the_caller_names_a_price(tmp_path):
+    script, known = (
+        Script(accuracy=0.5),
+        Policy(rule=Lead(12), fingerprint=mark(temperature="0.70"), price=0.5, limit=40),
+    )
+    spent = {}
+    for name, policy in (("certified", replace(known, certified=True)), ("other", known)):
+        file = written(policy, tmp_path / f"{name}.json")
+        spent[name] = await samples(script, f'auto(policy="{file}")')
+    spent["priced"] = await samples(script, f'auto(price=0.5, policy="{tmp_path / "certified.json"}")')
+    assert min(spent["certified"]) >= 12
+    assert spent["other"] == spent["priced"]
+    assert max(spent["priced"]) < 12
 
 
 @pytest.mark.parametrize("tokens", [400, 700, 1500])

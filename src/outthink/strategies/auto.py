@@ -82,12 +82,13 @@ class Auto:
 
     async def _voted(self, problem: Problem, asked: Problem, policy: Policy | None, run: Run) -> Result:
         known, horizon = policy or UNCALIBRATED, self._horizon(policy)
+        # What calibration certified is the rule alone: its own price comes on top only where it certified none.
         control = Control(
             known.rule,
             known.weights,
             self.accuracy,
-            self.price or (policy and policy.price),
-            exact=isinstance(known.rule, Lossless) and self.price is None,
+            self.price or (None if policy is None or policy.certified else policy.price),
+            exact=self.price is None and (known.certified or isinstance(known.rule, Lossless)),
         )
         poll = Poll(
             problem,

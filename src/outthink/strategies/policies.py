@@ -38,6 +38,16 @@ def _unreadable(file: str, error: OSError) -> InputError:
     )
 
 
+def _equal(name: str, one: str, other: str) -> bool:
+    """Whether two temperatures are the same number, however they are written."""
+    if name != "temperature":
+        return False
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
 def fitting(policy: Policy, file: str, asked: Problem, question: str, temperature: float, run: Run) -> Policy | None:
     """The policy where it was fitted on this model, prompt and temperature; None, with a warning, where it was not.
 
@@ -48,7 +58,7 @@ def fitting(policy: Policy, file: str, asked: Problem, question: str, temperatur
         "prompt": prompt_fingerprint(asked.messages, question),
         "temperature": f"{float(asked.params.get('temperature', temperature)):g}",
     }
-    names = policy.differs(here)
+    names = [name for name in policy.differs(here) if not _equal(name, policy.fingerprint[name], here[name])]
     if not names:
         return policy
     told = " and ".join(f"{name} {policy.fingerprint[name]}, not {here[name]}" for name in names)
