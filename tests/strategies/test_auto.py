@@ -1,5 +1,6 @@
 """Auto on a scripted model of known accuracy: what it spends, why it stops, and that it answers as a full vote does."""
 
+import math
 import random
 import statistics
 from collections import Counter
@@ -24,6 +25,7 @@ from outthink.models.fake import FakeModel
 from outthink.models.pool import Fingerprint, PoolRow, PoolSample
 from outthink.models.script import Script
 from outthink.plugins import strategy, strategy_text
+from outthink.strategies.affordable import Affordable
 from outthink.strategies.auto import Auto
 from outthink.strategies.prompts import few_shot
 
@@ -237,12 +239,40 @@ async def test_a_budget_below_one_sample_names_the_smallest():
         await solve(Script(), budget="tokens=20")
 
 
-async def test_samples_in_flight_stop_once_the_vote_is_settled_under_a_deadline():
-    model = FakeModel(Script(accuracy=1, wrong=1, words=20), token_latency=0.1, lacks=("n",))
-    result, _, _ = await solve(None, "auto(accuracy=0.6)", model=model, budget="seconds=1000")
-    assert len(result.candidates) == 1
-    assert result.stop_reason == "settled"
-    assert model.books.in_flight == 0
+async def test_samples_in_flight_stop_once_the_vote_is_settled_under_a_deadline(tmp_path):
+    file = written(Policy(rule=Lead(3), certified=True), tmp_path / "policy.json")
+    said = [f"The answer is {48 + k % 2}." for k in range(20)] + ["The answer is 49."] * 3
+    slow = "word " * 200 + "The answer is 48."
+    for budget in (None, "seconds=1000"):
+        model = FakeModel(Script(replies=[*said, *[slow] * 20]), token_latency=0.1, lacks=("n",))
+        result, _, _ = await solve(None, f'auto(effort=medium, policy="{file}")', model=model, budget=budget)
+        assert (model.books.cancelled > 0, model.books.in_flight) == (budget is not None, 0)
+        assert len(result.candidates) >= 24
+    assert (result.stop_reason, result.answer.text) == ("settled", "49")
+
+
+class Spending:
+    """As much of a run as `Affordable` looks at."""
+
+    def __init__(self, tokens=math.inf, seconds=None):
+        self.tokens, self.seconds = tokens, seconds
+
+    def tokens_left(self):
+        return self.tokens
+
+    def time_left(self):
+        return self.seconds
+
+
+def test_what_is_affordable_is_judged_by_what_the_samples_so_far_have_cost():
+    known = Affordable(Spending(1000, 100.0), 64)
+    assert known.left(Spending(1000, 100.0), 0) == 64
+    assert known.left(Spending(600, 99.0), 4) == 6  # 100 tokens each
+    assert known.left(Spending(990, 60.0), 4) == 6  # 10 seconds each
+    assert known.left(Spending(10, 60.0), 4) == 1  # the books know better
+    assert known.left(Spending(999, 99.9), 60) == 4
+    assert known.left(Spending(999, 99.9), 64) == 0
+    assert Affordable(Spending(), 32).left(Spending(), 8) == 24
 
 
 async def test_one_seed_gives_one_result_and_samples_have_the_names_that_a_vote_gives_them():
@@ -293,6 +323,13 @@ async def test_a_verifier_looks_only_at_the_two_leading_answers_while_they_are_c
     assert plain.answer.text == "48"
 
 
+async def test_a_verifier_is_not_asked_while_one_answer_is_ahead():
+    oracle = Oracle("49")
+    script = Script(replies=["The answer is 49." if k % 4 == 3 else "The answer is 48." for k in range(64)])
+    result, _, _ = await solve(script, Auto(accuracy=0.97, verifier=oracle))
+    assert (oracle.asked, result.answer.text) == ([], "48")
+
+
 async def test_a_larger_model_goes_on_where_votes_settle_nothing_and_counts_double():
     class Two(Engine):
         async def _open(self, text):
@@ -306,6 +343,7 @@ async def test_a_larger_model_goes_on_where_votes_settle_nothing_and_counts_doub
     assert "big goes on" in step.reason
     asked = [c for c in result.candidates if c.index >= step.numbers["samples"]]
     assert result.votes[result.answer.text] == len(asked) == 4
+    assert result.confidence == pytest.approx(8 / (step.numbers["samples"] + 8 + 0.5))
     assert result.stop_reason in ("settled", "diminishing")
     assert [c.index for c in result.candidates] == list(range(len(result.candidates)))
 
@@ -364,10 +402,13 @@ async def test_programs_that_nothing_can_test_are_sampled_once():
 async def test_a_larger_model_is_not_given_up_for_what_the_smaller_failed():
     class Two(Engine):
         async def _open(self, text):
-            return Line(FakeModel(Script(replies=[WRONG] * 9 + [RIGHT] * 9)), 8)
+            return Line(FakeModel(Script(replies=[RIGHT])), 8)
 
+    logs = []
     async with Two(FakeModel(Script(replies=[WRONG]))) as engine:
-        result = await engine.solve(CODE, strategy=Auto("low", verifier=Checks(), larger="big"))
+        technique = Auto("high", price=0.005, verifier=Checks(), larger="big")
+        result = await engine.solve(CODE, strategy=technique, watch=logs.append)
+    assert decided(logs[0].events)[0].reason.startswith("none passed")  # the smaller one's end
     assert result.stop_reason == "verified"
 
 
