@@ -17,7 +17,7 @@ from outthink.adaptive.stopping import Lead
 from outthink.answers import Votes
 from outthink.bench.replay import Deck, ReplayRun
 from outthink.core.candidate import Score
-from outthink.core.errors import BadSpec, BudgetTooSmall, InputError, Unsupported
+from outthink.core.errors import BadSpec, BudgetTooSmall, InputError, Refused, UnknownName, Unsupported
 from outthink.core.events import CallStarted, Decided, Warned
 from outthink.core.problem import prompt_fingerprint
 from outthink.engine.context import Line
@@ -275,6 +275,25 @@ def test_what_is_affordable_is_judged_by_what_the_samples_so_far_have_cost():
     assert Affordable(Spending(), 32).left(Spending(), 8) == 24
 
 
+async def test_what_a_server_gave_before_it_failed_still_answers():
+    def fault(number, ask):
+        return Refused("no more", 403) if number else None
+
+    model = FakeModel(Script(accuracy=0.5), fault=fault)
+    result, _, events = await solve(None, model=model)
+    assert result.answer is not None
+    assert (len(result.candidates), result.stop_reason) == (3, "exhausted")
+    assert any("no more" in event.message for event in events if isinstance(event, Warned))
+    with pytest.raises(Refused):
+        await solve(None, model=FakeModel(Script(), fault=lambda number, ask: Refused("never", 403)))
+
+
+async def test_as_many_answers_as_the_caller_wants_are_sampled_however_easy_it_is():
+    asked = Problem(messages=({"role": "user", "content": QUESTION.format(7)},), params={"n": 6})
+    result, _, _ = await solve(Script(accuracy=1, wrong=1), question=asked)
+    assert (len(result.candidates), result.stop_reason) == (6, "settled")
+
+
 async def test_one_seed_gives_one_result_and_samples_have_the_names_that_a_vote_gives_them():
     runs = [await solve(Script(accuracy=0.5), seed=5) for _ in range(2)]
     assert [c.text for c in runs[0][0].candidates] == [c.text for c in runs[1][0].candidates]
@@ -346,6 +365,17 @@ async def test_a_larger_model_goes_on_where_votes_settle_nothing_and_counts_doub
     assert result.confidence == pytest.approx(8 / (step.numbers["samples"] + 8 + 0.5))
     assert result.stop_reason in ("settled", "diminishing")
     assert [c.index for c in result.candidates] == list(range(len(result.candidates)))
+
+
+async def test_a_larger_model_that_cannot_be_had_costs_no_answer():
+    script = Script(replies=[f"The answer is {k}." for k in range(64)])
+    result, _, events = await solve(script, "auto(larger=nowhere)")
+    assert (result.answer.text, result.stop_reason) == ("0", "futile")
+    assert any("nowhere could not go on" in event.message for event in events if isinstance(event, Warned))
+    run = ReplayRun(Deck(pool(["The answer is 49."] * 32, QUESTION.format(7))))
+    with pytest.raises(UnknownName):
+        await strategy("auto(larger=nowhere)").solve(Problem.of(QUESTION.format(7)), run)
+    assert run.samples == 0
 
 
 async def test_a_larger_model_is_left_alone_where_the_vote_is_settled():

@@ -17,8 +17,8 @@ from outthink.adaptive.curtailment import Lossless
 from outthink.adaptive.hazard import Hazard
 from outthink.adaptive.policy import UNCALIBRATED, Policy
 from outthink.core.candidate import Result
-from outthink.core.errors import BadSpec
-from outthink.core.events import Decided
+from outthink.core.errors import BadSpec, InputError
+from outthink.core.events import Decided, Warned
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.affordable import Affordable
@@ -37,6 +37,9 @@ HORIZONS: dict[Effort, int] = {"low": 16, "medium": 32, "high": 64}
 TEMPERATURE = 0.7
 ESCALATING: tuple[str, ...] = ("futile", "diminishing", "exhausted")
 """Reasons to stop after which a larger model goes on."""
+
+
+ALL = End("exhausted", "all that may be asked for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class Auto:
             run.emit(Decided(action="sample 1", reason="nothing could choose among several"))
             return await Direct().solve(problem, run)
         asked_for(problem, most=self._horizon(policy))
+        if self.larger is not None:
+            async with run.child(model=self.larger):
+                pass  # a run that has no other models, as over a pool, says so before spending
         asked = await prompted(problem, run)
         if policy is not None:
             policy = fitting(policy, self.policy or "", asked, problem.question, TEMPERATURE, run)
@@ -82,12 +88,12 @@ class Auto:
 
     async def _voted(self, problem: Problem, asked: Problem, policy: Policy | None, run: Run) -> Result:
         known, horizon = policy or UNCALIBRATED, self._horizon(policy)
-        # What calibration certified is the rule alone: its own price comes on top only where it certified none.
+        # A rule that calibration certified decides alone: the policy's price comes on top only where it certified none.
         control = Control(
             known.rule,
             known.weights,
             self.accuracy,
-            self.price or (None if policy is None or policy.certified else policy.price),
+            self.price or (policy and policy.price),
             exact=self.price is None and (known.certified or isinstance(known.rule, Lossless)),
         )
         poll = Poll(
@@ -128,12 +134,16 @@ class Auto:
         first = horizon if self.larger is None else max(1, horizon // 2)
         end = await work.go(run, first)
         if self.larger is None or (end is not None and end.reason not in ESCALATING):
-            return end or End("exhausted", "all that may be asked for")
+            return end or ALL
         why = "half of the samples settled nothing" if end is None else end.told
         run.emit(Decided(action="escalate", reason=f"{why}; {self.larger} goes on", numbers={"samples": work.next}))
         work.hand_over()
-        async with run.child(model=self.larger) as child:
-            return await work.go(child, horizon) or End("exhausted", "all that may be asked for")
+        try:
+            async with run.child(model=self.larger) as child:
+                return await work.go(child, horizon) or ALL
+        except InputError as error:  # it cannot be had, which costs no answer
+            run.emit(Warned(message=f"{self.larger} could not go on: {error}"))
+            return end or ALL
 
     def _params(self, *, logprobs: bool) -> SamplingParams:
         return SamplingParams(temperature=TEMPERATURE, max_tokens=CHAIN_TOKENS, logprobs=logprobs)
