@@ -7,6 +7,7 @@ not. Where the machine cannot run programs, or there is nothing to test by, the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -87,12 +88,13 @@ class Proof:
     @property
     def passed(self) -> int:
         """How many programs passed."""
-        return sum(score.worth is not None and score.worth >= 1 for score in self.scores)
+        return _passes(self.scores)
 
     @property
     def failed(self) -> int:
         """How many of this model's did not."""
-        return len(self.candidates) - self.before - self.passed
+        own = self.scores[self.before :]
+        return len(own) - _passes(own)
 
     @property
     def _revises(self) -> bool:
@@ -118,7 +120,7 @@ class Proof:
     def _state(self) -> State:
         own = self.candidates[self.before :]
         tokens = float(sum(found.tokens for found in own))
-        return State((), silent=len(own), limit=self.affordable.most, tokens=tokens, passed=self.passed)
+        return State((), silent=len(own), limit=self.affordable.most, tokens=tokens, passed=len(own) - self.failed)
 
     @property
     def _hazard(self) -> Hazard:
@@ -167,6 +169,10 @@ class Proof:
         known.update((one.text, score) for one, score in zip(new, told, strict=True))
         self.candidates += found
         self.scores += [known[one.text] for one in found]
+
+
+def _passes(scores: Sequence[Score]) -> int:
+    return sum(score.worth is not None and score.worth >= 1 for score in scores)
 
 
 def _chance(numbers: dict[str, float]) -> str:
