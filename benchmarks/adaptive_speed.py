@@ -3,7 +3,7 @@
     python benchmarks/adaptive_speed.py [--repeats 20]
 
 Prints milliseconds of processor time, median and worst of the repeats, for the posterior (two columns of scores), each
-rule, the worth of the next wave, and all that `auto` decides between two waves. The votes differ between repeats and the
+rule, the worth of the next wave, and all that `auto` decides between waves. The votes differ between repeats and the
 caches are emptied, so that this is the first look at a state; a later one costs microseconds.
 """
 
