@@ -1,5 +1,6 @@
 """Auto on a scripted model of known accuracy: what it spends, why it stops, and that it answers as a full vote does."""
 
+import dataclasses
 import math
 import random
 import statistics
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from outthink import Engine, Problem
 from outthink.adaptive.curtailment import Lossless
 from outthink.adaptive.gate import Gate
+from outthink.adaptive.hazard import Solvable
 from outthink.adaptive.policy import Policy, to_json
 from outthink.adaptive.posterior import Weights
 from outthink.adaptive.stopping import Lead
@@ -183,9 +185,8 @@ async def test_with_a_gate_one_sure_sample_is_enough_and_an_unsure_one_is_not(tm
         result, model, events = await solve(Script(accuracy=1, wrong=1), f'auto(policy="{file}")')
         assert len(result.candidates) == count
         assert not [event for event in events if isinstance(event, Warned)]
-        assert result.confidence_source == "calibrated"
+        assert result.confidence_source == ("calibrated" if count == 1 else "weighted_share")
         assert model.asks[0].n == 1
-    assert result.confidence < 0.97
     only, _, _ = await solve(Script(accuracy=1, wrong=1), f'auto(policy="{tmp_path / "1.json"}")')
     assert only.confidence == 0.97
 
@@ -412,6 +413,18 @@ async def test_after_four_failures_the_best_is_revised_with_the_words_of_its_fai
     assert result.stop_reason == "verified"
     assert result.candidates[-1].origin == "revise"
     assert [event.index for event in events if isinstance(event, CallStarted)] == [0, 1, 2, 1000]
+
+
+async def test_a_pass_is_believed_as_far_as_calibration_says(tmp_path):
+    law, problem = Solvable(alpha=0.5, beta=0.5, hopeless=0.2, false_pass=0.3), CODE
+    prompt = prompt_fingerprint(few_shot(problem, 4), problem.question)
+    policy = Policy(solvable=law, fingerprint=mark(prompt=prompt))
+    for count, technique in enumerate([f'auto(policy="{written(policy, tmp_path / "policy.json")}")', "auto"]):
+        given = dataclasses.replace(strategy(technique), verifier=Checks())
+        result, _, events = await solve(Script(replies=[RIGHT]), given, problem)
+        assert not [event for event in events if isinstance(event, Warned)]
+        assert (result.confidence_source, result.stop_reason) == (("calibrated", "score")[count], "verified")
+        assert result.confidence == pytest.approx((law.right_if_passed(0), 1.0)[count])
 
 
 async def test_programs_that_never_pass_are_given_up_within_the_horizon():

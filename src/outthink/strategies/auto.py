@@ -101,7 +101,7 @@ class Auto:
             asked,
             self._params(logprobs=known.gate is not None or self.verifier is not None),
             control,
-            Tally(known.weights if policy is not None else None),
+            Tally(known.weights if known.weights.calibrated else None),
             Affordable(run, horizon),
             wanted=asked_for(problem, most=horizon),
             gate=known.gate,
@@ -124,7 +124,7 @@ class Auto:
             verifier="tests" if problem.tests else self.verifier or "tests",
         )
         end = await self._escalated(proof, run, horizon)
-        return proof.result(run, end, policy is not None)
+        return proof.result(run, end, calibrated=known.solvable != UNCALIBRATED.solvable)
 
     async def _escalated(self, work: Poll | Proof, run: Run, horizon: int) -> End:
         """Work up to the horizon; with a larger model, up to half of it, and on with that one where nothing was found.

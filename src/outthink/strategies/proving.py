@@ -75,7 +75,7 @@ class Proof:
         """A larger model goes on: what failed before says little of it."""
         self.before = len(self.candidates)
 
-    def result(self, run: Run, end: End, calibrated: bool) -> Result:
+    def result(self, run: Run, end: End, *, calibrated: bool) -> Result:
         """The best program; one that passed has, where calibrated, the probability that such a one is right."""
         if all(score.worth is None for score in self.scores):
             return msgspec.structs.replace(single(self.candidates[0], run), stop_reason=end.reason)
