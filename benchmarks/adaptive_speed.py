@@ -3,8 +3,8 @@
     python benchmarks/adaptive_speed.py [--repeats 20]
 
 Prints milliseconds of processor time, median and worst of the repeats, for the posterior (two columns of scores), each
-rule, and the worth of the next wave. The votes differ between repeats and the caches are emptied, so that this is the
-first look at a state; a later one costs microseconds.
+rule, the worth of the next wave, and all that `auto` decides between waves. The votes differ between repeats and the
+caches are emptied, so that this is the first look at a state; a later one costs microseconds.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from outthink.adaptive import curtailment, hazard, stopping, value
+from outthink.adaptive.control import Control
 from outthink.adaptive.curtailment import Curtail, Lossless
 from outthink.adaptive.diminishing import Diminishing
 from outthink.adaptive.hazard import Hazard
-from outthink.adaptive.posterior import Evidence, posterior, uncalibrated
+from outthink.adaptive.posterior import Evidence, Weights, posterior, uncalibrated
 from outthink.adaptive.state import State
 from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Lead, Window
 from outthink.adaptive.value import knowledge_gradient
@@ -38,6 +39,13 @@ def drawn(n: int, seed: int) -> list[Evidence]:
     chances = [0.3, 0.25, *[0.05] * 8, 0.05]
     said = dice.choices(keys, chances, k=n)
     return [Evidence(key, (dice.gauss(0, 1), dice.gauss(0, 1))) for key in said]
+
+
+def between_waves(evidence: list[Evidence], state: State) -> None:
+    """The posterior, whether to stop, and how many samples to ask for next."""
+    control = Control(Curtail(), Weights())
+    control.decide(state, posterior(evidence, uncalibrated(2)).confidence)
+    control.wave(state)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -67,6 +75,7 @@ def main() -> None:
                 "posterior": lambda evidence=evidence: posterior(evidence, weights),
                 "knowledge gradient": lambda state=state: knowledge_gradient(state),
             }
+            works["auto between waves"] = lambda evidence=evidence, state=state: between_waves(evidence, state)
             works |= {type(rule).__name__: lambda rule=rule, state=state: rule.stop(state) for rule in rules}
             for name, work in works.items():
                 times = spent.setdefault(name, [[], []])

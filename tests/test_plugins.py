@@ -28,7 +28,7 @@ def test_an_expression_is_printed_in_the_techniques_own_order_with_nothing_added
     ("text", "error", "told"),
     [
         ("self-consistancy", UnknownName, "did you mean 'self-consistency'"),
-        ("magic", UnknownName, "Known: best-of-n, cascade, cot, direct, "),
+        ("magic", UnknownName, "Known: auto, best-of-n, cascade, cot, direct, "),
         ("self-consistency(m=3)", UnknownName, "It takes n=8, temperature=0.7, width=8"),
         ("direct(n=3)", UnknownName, "It takes none"),
         ("self-consistency(n=many)", BadSpec, "n takes int, not many"),

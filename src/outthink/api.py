@@ -14,7 +14,6 @@ import anyio
 import msgspec
 
 from outthink import plugins
-from outthink.answers import kind_of
 from outthink.core.candidate import Result
 from outthink.core.errors import InputError, OutthinkError
 from outthink.core.events import RunEnded, RunStarted
@@ -33,6 +32,7 @@ from outthink.models.paths import cache_file
 from outthink.sandbox import LazySandbox
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+DEFAULT_STRATEGY = "auto"
 _LARGEST_SEED = 2**53 - 1
 
 
@@ -151,7 +151,7 @@ class Engine:
         limits = self._budget(budget)
         if seed is not None and not 0 <= seed <= _LARGEST_SEED:
             raise InputError(f"the seed takes a whole number from 0 to {_LARGEST_SEED}, not {seed}")
-        technique, text = self._technique(strategy, problem)
+        technique, text = self._technique(strategy)
         log = EventLog(trace)
         deadline = log.clock() + (limits.seconds or math.inf) - elapsed
         if watch is not None:
@@ -176,11 +176,11 @@ class Engine:
             remedy = price_remedy(self.config, text or self.model)
             raise InputError(f"a usd budget needs the price of {model.name}, which is not known; {remedy}")
 
-    def _technique(self, strategy: str | Strategy | None, problem: Problem) -> tuple[Strategy, str]:
+    def _technique(self, strategy: str | Strategy | None) -> tuple[Strategy, str]:
         """A strategy and its text; an object of the caller's own goes by the name of its class."""
         if strategy is not None and not isinstance(strategy, str):
             return strategy, type(strategy).__name__
-        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or default_strategy(problem)
+        text = strategy or os.environ.get("OUTTHINK_STRATEGY") or self.config.strategy or DEFAULT_STRATEGY
         return plugins.strategy(text), plugins.strategy_text(text)
 
     def _budget(self, budget: Budget | str | None) -> Budget:
@@ -241,14 +241,6 @@ def _total(ledger: Ledger, log: EventLog) -> Usage:
     return msgspec.structs.replace(sum(ledger.by_role.values(), Usage()), seconds=log.seconds)
 
 
-def default_strategy(problem: Problem) -> str:
-    """``self-consistency(n=8)`` where an answer can vote, programs until one passes where there are tests, else
-    ``direct``."""
-    if problem.tests:
-        return "best-of-n(n=8, verifier=tests, width=4, until_verified=true)"
-    return "direct" if kind_of(problem) in ("text", "code", "tool_call") else "self-consistency(n=8)"
-
-
 async def solve(
     problem: Problem | str,
     *,
@@ -282,4 +274,4 @@ def solve_sync(
     return anyio.run(partial(solve, problem, model=model, strategy=strategy, budget=budget, seed=seed))
 
 
-__all__ = ["Engine", "default_strategy", "solve", "solve_sync"]
+__all__ = ["Engine", "solve", "solve_sync"]

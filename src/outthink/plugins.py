@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from outthink.answers import kind_of
 from outthink.core.errors import BadSpec, InputError, UnknownName
@@ -76,6 +76,15 @@ def find_verifier(name: str | None, problem: Problem) -> Verifier:
 def strategy_text(text: str) -> str:
     """An expression as written, its arguments in the technique's own order and none added."""
     return str(_ordered(parse(text), _STRATEGIES))
+
+
+def with_argument(text: str, name: str, word: str) -> str | None:
+    """An expression with a word as this argument of its outermost strategy; None where that has no such parameter."""
+    call = parse(text)
+    if name not in [f.name for f in _fields(_class_of(call, _STRATEGIES))]:
+        return None
+    given = [(known, old) for known, old in _bound(call, text, _STRATEGIES) if known != name]
+    return str(_ordered(Call(call.name, (), (*given, (name, Call(word)))), _STRATEGIES))
 
 
 def names() -> list[str]:
@@ -236,7 +245,10 @@ def _converted(value: Value, wanted: Any, where: str, text: str, column: int) ->
 
 def _options(wanted: Any) -> tuple[Any, ...]:
     """The types (or texts) that a parameter may take."""
-    return get_args(wanted) if get_origin(wanted) not in (None, tuple) else (wanted,)
+    if get_origin(wanted) in (None, tuple):
+        return (wanted,)
+    parts = ((part,) if get_origin(part) is not Literal else get_args(part) for part in get_args(wanted))
+    return tuple(option for part in parts for option in part)
 
 
 def _fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:

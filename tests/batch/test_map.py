@@ -184,7 +184,7 @@ async def test_the_whole_jobs_time_ends_it_and_every_row_has_its_row(tmp_path):
 
 async def test_resume_answers_what_is_missing_and_nothing_else(tmp_path):
     asked = [question(0), "broken", question(0), *[question(i) for i in range(1, 12)]]
-    plan = Plan(ordered=True, resume=True)
+    plan = Plan(strategy="self-consistency(n=8)", ordered=True, resume=True)
     _, whole = await run(tmp_path, asked, plan=plan, name="whole.jsonl")
     lines = (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
     for kept in range(len(lines) + 1):
@@ -198,7 +198,7 @@ async def test_resume_answers_what_is_missing_and_nothing_else(tmp_path):
         assert progress.rows == len(lines) - kept
         assert model.books.calls == sum("error" not in row for row in rows[kept:])
     (tmp_path / "out.jsonl").write_bytes(b"".join(reversed(lines[5:])))  # as finished, not in order
-    _, rows = await run(tmp_path, asked, plan=Plan(resume=True))
+    _, rows = await run(tmp_path, asked, plan=Plan(strategy="self-consistency(n=8)", resume=True))
     assert sorted(json.dumps(shape(row)) for row in rows) == sorted(json.dumps(shape(row)) for row in whole)
 
 
@@ -217,10 +217,11 @@ async def test_rows_that_a_server_failed_are_tried_again_where_asked_and_bad_one
         return ServerFault("broken", 500) if "5 cats" in ask.messages[-1]["content"] else None
 
     asked = [*[question(i) for i in range(9)], "broken"]
-    _, before = await run(tmp_path, asked, FakeModel(SCRIPT, fault=fault))
+    plan = Plan(strategy="self-consistency(n=8)", resume=True, retry=True)
+    _, before = await run(tmp_path, asked, FakeModel(SCRIPT, fault=fault), plan)
     assert sum("error" in row for row in before) == 2
     model = FakeModel(SCRIPT)
-    _, after = await run(tmp_path, asked, model, Plan(resume=True, retry=True))
+    _, after = await run(tmp_path, asked, model, plan)
     assert model.books.calls == 1
     assert [row["id"] for row in after if "error" in row] == ["10"]
     assert [row for row in before if row["id"] != "q5"] == after[:-1]

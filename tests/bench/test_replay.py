@@ -23,7 +23,10 @@ BUILT_IN = [
     if info.name not in NEW_TEXT and not any(one.required for one in info.parameters)
 ]
 STRATEGIES = [
-    *BUILT_IN,
+    *(name for name in BUILT_IN if name != "auto"),  # which may ask for more samples than there are
+    "auto(effort=low)",
+    "auto(effort=low, accuracy=0.9)",
+    "auto(effort=low, verifier=symbolic)",
     "self-consistency(n=16)",
     "self-consistency(n=12, width=3)",
     "best-of-n(n=16)",

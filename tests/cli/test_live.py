@@ -48,6 +48,14 @@ async def test_it_fits_a_terminal_of_any_size_at_every_event(width, height):
         assert len(shown) <= (20 if height >= 24 else 14)
 
 
+@pytest.mark.parametrize("height", [12, 24])
+async def test_the_last_decision_of_an_adaptive_strategy_is_shown(height):
+    states = [shown for _, shown in every_state(await events("auto"), height=height)]
+    assert all(len(shown) <= (20 if height >= 24 else 14) for shown in states)
+    assert any(line.startswith("sample 3: nothing is known yet") for shown in states for line in shown)
+    assert any(line.startswith("stopped after ") for line in states[-1])
+
+
 async def test_votes_are_bars_with_the_leader_first_and_samples_in_order():
     *_, (view, shown) = every_state(await events())
     bars = [line for line in shown if re.match(r"\d+ +█", line)]

@@ -37,7 +37,7 @@ async def test_a_client_that_leaves_a_vote_cancels_every_call_upstream(open_gate
     async with server.serve(), open_gateway(server) as gate:
         async with anyio.create_task_group() as group:
             ask = gate.client.chat.completions.create
-            group.start_soon(lambda: ask(model="fake", **QUESTION, stream=stream))
+            group.start_soon(lambda: ask(model="fake+self-consistency(n=8)", **QUESTION, stream=stream))
             await until(lambda: server.in_flight == calls)
             left = anyio.current_time()
             group.cancel_scope.cancel()

@@ -44,7 +44,7 @@ async def test_what_is_given_wins_over_the_environment_over_the_file_over_what_i
 
     monkeypatch.setenv("OUTTHINK_MODEL", "fake")
     _, events = await solve()
-    assert told(events) == ("self-consistency(n=8)", None)
+    assert told(events) == ("auto", None)
     write('model = "fake:words=9"\nstrategy = "cot"\nbudget = "tokens=5000"')
     _, events = await solve()
     assert told(events) == ("cot", 5000)

@@ -15,6 +15,7 @@ from outthink.core.events import (
     CallFailed,
     CallSettled,
     CallStarted,
+    Decided,
     Event,
     Executed,
     RunStarted,
@@ -35,6 +36,8 @@ _STOP = {
     "exhausted": "full course",
     "budget": "budget spent",
     "deadline": "time is up",
+    "diminishing": "more is not worth its tokens",
+    "futile": "given up",
     "unscorable": "open text, nothing to vote on",
 }
 
@@ -49,6 +52,7 @@ class View:
         self.scores: dict[int, float | None] = {}
         self.votes: dict[str, int] = {}
         self.seen, self.n = 0, 0
+        self.decision = ""
         self.notes: list[str] = []
         self.charged, self.held, self.budget = Cost(), Cost(), Budget()
         self.flying: dict[int, int] = {}
@@ -76,6 +80,8 @@ class View:
                 self.charged, self.held = event.charged, event.held
             case Voted():
                 self.votes, self.seen, self.n = event.votes, event.seen, event.n
+            case Decided():
+                self.decision = decision(event)
             case Scored():
                 self.scores = {**self.scores, **event.scores}
             case CallFailed():
@@ -97,13 +103,15 @@ class View:
         """The view as it is now, for a terminal of this size."""
         width, signs = options.max_width, "#=." if options.ascii_only else "█▒░"
         notes, limits = self.notes[-_NOTES:], self._limits()
-        below = 2 + min(_ANSWERS + 1, len(self.votes)) + len(notes) + len(limits)
+        below = 2 + min(_ANSWERS + 1, len(self.votes)) + len(notes) + len(limits) + bool(self.decision)
         if self.title:
             yield _line(self.title, "bold cyan")
         if self.candidates:
             yield self._samples(max(1, min(_SAMPLES, console.size.height - 1 - below)), width)
         if self.votes:
             yield self._bars(width, signs)
+        if self.decision:
+            yield _line(self.decision, "dim")
         for note in notes:
             yield _line(f"! {note}", "yellow")
         if limits:
@@ -229,10 +237,18 @@ async def follow(log: EventLog, transient: bool = False) -> None:
             view.take(event)
 
 
+def decision(event: Decided) -> str:
+    """A decision in one line."""
+    if event.action != "stop":
+        return f"{event.action}: {event.reason}"
+    seen = int(event.numbers.get("seen", 0))
+    return f"stopped after {seen} sample{'' if seen == 1 else 's'}: {event.reason}"
+
+
 def summary(result: Result) -> str:
     """One line: votes, confidence, what it cost, and why it stopped."""
     parts: list[str] = []
-    if result.votes and result.confidence_source == "vote_share":
+    if result.votes and result.confidence_source in ("vote_share", "weighted_share", "calibrated"):
         total = sum(result.votes.values())
         parts.append("votes " + ", ".join(f"{answer}: {count}" for answer, count in list(result.votes.items())[:5]))
         if silent := len(result.candidates) - total:

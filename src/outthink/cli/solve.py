@@ -16,9 +16,10 @@ from outthink.answers import kind_of
 from outthink.api import Engine
 from outthink.cli import options
 from outthink.cli.interrupts import interrupts
-from outthink.cli.live import follow, summary
+from outthink.cli.live import decision, follow, summary
 from outthink.core.candidate import Result
 from outthink.core.errors import BadProblem, BadSpec, InputError
+from outthink.core.events import Decided
 from outthink.core.groups import task_group
 from outthink.core.problem import AnswerKind, Problem
 from outthink.engine.log import EventLog, TraceFile
@@ -92,7 +93,7 @@ async def _ask(
     as_json: bool,
 ) -> int:
     """Solve under signals and a live view, which ends before the answer is shown; returns the exit status."""
-    results: list[Result] = []
+    results, logs = list[Result](), list[EventLog]()
     file = None if trace is None else TraceFile(trace)
     async with task_group() as group:
         group.start_soon(interrupts, group.cancel_scope)
@@ -100,6 +101,7 @@ async def _ask(
             async with engine, task_group() as viewers:
 
                 def watch(log: EventLog) -> None:
+                    logs.append(log)
                     viewers.start_soon(follow, log)
 
                 results.append(
@@ -120,22 +122,25 @@ async def _ask(
     if not results:
         print("outthink: interrupted", file=sys.stderr)
         return 130
-    _show(results[0], problem, as_json)
+    _show(results[0], problem, as_json, logs[0])
     return _status(results[0], problem)
 
 
-def _show(result: Result, problem: Problem, as_json: bool) -> None:
+def _show(result: Result, problem: Problem, as_json: bool, log: EventLog) -> None:
     if as_json:
         print(json.dumps(result.to_dict(), ensure_ascii=False))
     else:
         print(shown(result, problem), flush=True)
+        last = next((event for event in reversed(log.events) if isinstance(event, Decided)), None)
+        if last is not None and last.action == "stop":
+            print(decision(last), file=sys.stderr)
         print(summary(result), file=sys.stderr, flush=True)
     sys.stdout.flush()
 
 
 def shown(result: Result, problem: Problem) -> str:
     """The answer where there is one to a question that has one, else the whole text."""
-    voted = result.confidence_source == "vote_share" or kind_of(problem) != "text"
+    voted = result.confidence_source in ("vote_share", "weighted_share") or kind_of(problem) != "text"
     return result.answer.text if result.answer is not None and voted else result.text
 
 

@@ -106,6 +106,16 @@ class GivenUp(EventBase):
     threshold: float
 
 
+class Decided(EventBase):
+    """An adaptive strategy decides: ``action`` (``sample 4``, ``verify 2``, ``revise``, ``escalate``, ``stop``), why in
+    words, and the ``numbers`` behind it: ``P`` the probability of the leading answer, ``gain`` what the wave worth most
+    would add to it, ``samples`` its size, ``rate`` its gain a token, ``seen`` the samples so far."""
+
+    action: str
+    reason: str
+    numbers: dict[str, float] = {}
+
+
 class Voted(EventBase):
     """The vote as it stands: votes by answer, the leader first; ``seen`` of ``n`` candidates."""
 
@@ -178,6 +188,7 @@ Event = (
     | Grew
     | Sampled
     | GivenUp
+    | Decided
     | Voted
     | Scored
     | Executed

@@ -21,6 +21,8 @@ from outthink.core.usage import Budget
 from outthink.gateway.errors import Rejected
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
+"""What `auto` makes of an effort that thinks at all."""
 _CONSUMED = ("model", "messages", "stream", "stream_options", "reasoning_effort", "outthink")
 """Fields that end here; all others are the model's."""
 
@@ -90,7 +92,7 @@ def read_chat(data: bytes, models: Mapping[str, str], default: str | None) -> Ch
     model, suffix = _model(body.model, models)
     thinking = body.outthink or Thinking()
     explicit = thinking.strategy or suffix
-    strategy = explicit or ("direct" if body.reasoning_effort == "none" else default)
+    strategy = explicit or default
     if strategy is not None:
         _check_strategy(strategy)
     params = {name: value for name, value in given.items() if name not in _CONSUMED}
@@ -99,6 +101,8 @@ def read_chat(data: bytes, models: Mapping[str, str], default: str | None) -> Ch
     elif body.reasoning_effort not in (None, *get_args(Effort)):
         efforts = ", ".join(get_args(Effort))
         raise Rejected(f"reasoning_effort takes {efforts}, not {body.reasoning_effort!r}", param="reasoning_effort")
+    else:
+        strategy = _with_effort(strategy, body.reasoning_effort, explicit is not None)
     tools = tuple(params.pop("tools")) if body.tools else ()
     return ChatRequest(
         asked=body.model,
@@ -171,6 +175,16 @@ def unknown_model(asked: str, models: Mapping[str, str]) -> Rejected:
         param="model",
         code="model_not_found",
     )
+
+
+def _with_effort(strategy: str | None, effort: str | None, explicit: bool) -> str | None:
+    """The strategy for an effort, which an explicit strategy without such a parameter is above."""
+    if effort == "none" and not explicit:
+        return "direct"
+    if effort not in _EFFORTS:
+        return strategy
+    asked = plugins.with_argument(strategy or "auto", "effort", _EFFORTS[effort])
+    return asked or (strategy if explicit else f"auto(effort={_EFFORTS[effort]})")
 
 
 def _check_strategy(text: str) -> None:

@@ -12,7 +12,7 @@ from outthink.strategies.results import asked_for, single, with_kind
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """One plain sample, the conversation as it came; the default for open text. A caller's n is honoured as it is."""
+    """One plain sample, the conversation as it came. A caller's n is honoured as it is."""
 
     async def solve(self, problem: Problem, run: Run) -> Result:
         problem, params, n = with_kind(problem), SamplingParams(logprobs=True), asked_for(problem)

@@ -24,7 +24,7 @@ from outthink.strategies.results import asked_for, elected, single, with_kind
 
 @dataclass(frozen=True, slots=True)
 class SelfConsistency:
-    """Sample n chains of thought and return the majority answer; the default where an answer can vote."""
+    """Sample n chains of thought and return the majority answer."""
 
     n: int = 8
     temperature: float = 0.7

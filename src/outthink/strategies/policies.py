@@ -1,0 +1,66 @@
+"""Policies from files, and whether one may be used where it is asked for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from outthink.adaptive.policy import Policy, from_json
+from outthink.core.errors import InputError
+from outthink.core.events import Warned
+from outthink.core.problem import Problem, prompt_fingerprint
+from outthink.core.protocols import Run
+
+
+def read_policy(file: str) -> Policy:
+    """The policy in a file. Raises `InputError` for one that is missing, damaged or of a newer version."""
+    try:
+        found = Path(file).expanduser().stat()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    return _read(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(16)
+def _read(file: str, changed: int, size: int) -> Policy:
+    """A file's policy; read again when it has changed."""
+    del changed, size
+    try:
+        data = Path(file).expanduser().read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    return from_json(data, f"the policy {file}")
+
+
+def _unreadable(file: str, error: OSError) -> InputError:
+    return InputError(
+        f"the policy {file} cannot be read ({error.strerror}); check the path, or make one with outthink calibrate"
+    )
+
+
+def _equal(name: str, one: str, other: str) -> bool:
+    """Whether two temperatures are the same number, however they are written."""
+    if name != "temperature":
+        return False
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def fitting(policy: Policy, file: str, asked: Problem, question: str, temperature: float, run: Run) -> Policy | None:
+    """The policy where it was fitted on this model, prompt and temperature; None, with a warning, where it was not.
+
+    ``asked``: the problem as it is prompted; ``question``: the caller's.
+    """
+    here = {
+        "model": run.model,
+        "prompt": prompt_fingerprint(asked.messages, question),
+        "temperature": f"{float(asked.params.get('temperature', temperature)):g}",
+    }
+    names = [name for name in policy.differs(here) if not _equal(name, policy.fingerprint[name], here[name])]
+    if not names:
+        return policy
+    told = " and ".join(f"{name} {policy.fingerprint[name]}, not {here[name]}" for name in names)
+    run.emit(Warned(message=f"the policy {file} was fitted on {told}; the uncalibrated rules are used"))
+    return None

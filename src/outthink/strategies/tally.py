@@ -1,0 +1,108 @@
+"""The votes of one question as adaptive rules see them: counts, what verifiers said, and the posterior of both."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from outthink.adaptive.posterior import Posterior, Weights
+from outthink.adaptive.state import State
+from outthink.answers import Votes
+from outthink.core.candidate import Candidate, Result, Score, StopReason
+from outthink.core.protocols import Run
+from outthink.strategies.results import elected, single
+from outthink.strategies.weighing import posterior_of
+
+_UNKNOWN = Score(verifier="")
+CLOSE = 1
+"""Votes between the two leading answers at which a verifier is asked."""
+
+
+class Tally:
+    """Grows by `add`. ``weights``: calibrated ones of the answer posterior, None for votes as they are."""
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self.votes, self.calibrated = Votes(), weights is not None
+        self.candidates: list[Candidate] = []
+        self.scores: dict[int, Score] = {}
+        self._weights = weights
+        self._times: dict[int, int] = {}
+        self._cut: list[Candidate] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all came, not even a beginning."""
+        return not (self.candidates or self._cut)
+
+    def add(self, candidate: Candidate, times: int = 1) -> None:
+        """Count a candidate, its vote so many times; one that was cut short before any answer is only kept."""
+        if candidate.answer is None and candidate.finish in ("cancelled", "error"):
+            self._cut.append(candidate)
+            return
+        self.votes.add(candidate)
+        self.candidates.append(candidate)
+        self._times[candidate.index] = times
+
+    def state(self, left: int, times: int = 1) -> State:
+        """What the rules look at, with so many samples to come whose votes count ``times``."""
+        counts = Counter[str | None]()
+        for found in self.candidates:
+            counts[_key(found)] += self._times[found.index]
+        silent = counts.pop(None, 0)
+        return State(
+            counts=tuple(sorted(counts.values(), reverse=True)),
+            silent=silent,
+            limit=counts.total() + silent + left * times,
+            tokens=float(sum(found.tokens for found in self.candidates)),
+            streak=self._streak(),
+        )
+
+    def posterior(self) -> Posterior:
+        """The probability of each answer."""
+        said = [found for found in self.candidates for _ in range(self._times[found.index])]
+        return posterior_of(said, [self.scores.get(found.index, _UNKNOWN) for found in said], self._weights)
+
+    def rivals(self) -> list[Candidate]:
+        """One candidate of each of the two leading answers, where they are close, without those scored already."""
+        leading = self.votes.classes()[:2]
+        if len(leading) < 2 or len(leading[0]) - len(leading[1]) > CLOSE:
+            return []
+        unknown = [group for group in leading if not any(found.index in self.scores for found in group)]
+        return [min(group, key=lambda found: found.index) for group in unknown]
+
+    def result(self, run: Run, stop: StopReason) -> Result:
+        """The likeliest answer, of equals the one that a plain vote prefers; else the first that said anything.
+
+        Its confidence is its share of all weight, the half vote for none of the answers included.
+        """
+        plain = elected(self.votes, stop)
+        if plain is None:
+            found = min(self.candidates or self._cut, key=lambda found: found.index)
+            return msgspec.structs.replace(single(found, run, stop), stop_reason=stop)
+        standing = self.posterior().probabilities
+        ranked = [
+            (round(standing[group[0].answer.key], 12), group) for group in self.votes.classes() if group[0].answer
+        ]
+        probability, best = max(ranked, key=lambda one: one[0])
+        leader = max(best, key=lambda found: (self.scores.get(found.index, _UNKNOWN).worth or 0.0, -found.index))
+        return msgspec.structs.replace(
+            plain,
+            answer=leader.answer,
+            message=leader.message,
+            text=leader.text,
+            confidence=probability,
+            confidence_source="calibrated" if self.calibrated else "weighted_share",
+        )
+
+    def _streak(self) -> int:
+        """How many of the last samples in a row gave one and the same answer."""
+        ordered = sorted(self.candidates, key=lambda found: -found.index)
+        last = next((_key(found) for found in ordered), None)
+        if last is None:
+            return 0
+        return next((place for place, found in enumerate(ordered) if _key(found) != last), len(ordered))
+
+
+def _key(candidate: Candidate) -> str | None:
+    return None if candidate.answer is None else candidate.answer.key
