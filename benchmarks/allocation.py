@@ -5,8 +5,8 @@
 ``POOL`` is a pool of `outthink sample` (numbers), or one of those published with best-of-infinity: final answers and
 tokens of several models, no text; all given of one model count as one job. A job's budget is what ``each`` samples a
 problem cost in that order (the prompt once). It goes through what ``outthink map --total-budget`` uses
-(`outthink.batch.allocate`) to a strategy of ``first`` samples and then waves by knowledge gradient with the weights that
-ship, uncalibrated; so nothing here is fitted. ``window``: the job's rows all at once, or a stream of so many.
+(`outthink.batch.allocate`) to a strategy of ``first`` samples and then waves by knowledge gradient with the weights
+that ship, uncalibrated; so nothing here is fitted. ``window``: the job's rows all at once, or a stream of so many.
 
 Two even splits: ``each`` samples a problem, which spends all of it; and as many samples as an equal part of the tokens
 holds. Differences are paired by problem, means over orders, intervals clustered by question.
@@ -154,7 +154,7 @@ def _published(line: str) -> PoolRow:
 async def shared(rows: Sequence[Row], seed: int, budget: int, first: int, window: int, told: Told) -> None:
     """Answer all rows within one budget, as ``outthink map`` does."""
     ledger, read = Ledger(Budget(tokens=budget)), 0
-    allocator = Allocator(ledger, min(PLACES, window), window=window, unread=lambda: len(rows) - read, waiting=True)
+    allocator = Allocator(ledger, min(PLACES, window), window=window, unread=lambda: len(rows) - read, filling=True)
 
     async def source() -> AsyncIterator[int]:
         nonlocal read

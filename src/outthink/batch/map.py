@@ -148,7 +148,7 @@ class MapJob:
         self.allocator: Allocator | None = None
         if plan.total.bounds_cost:
             regular = progress.whole is not None and not plan.ordered  # in order, the oldest row may hold the rest up
-            self.allocator = Allocator(progress.ledger, places, unread=self._unread, waiting=regular)
+            self.allocator = Allocator(progress.ledger, places, unread=self._unread, filling=regular)
         self._lines = self._bytes = self._skipped = 0
         self._usable = False
 

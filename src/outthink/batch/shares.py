@@ -1,4 +1,4 @@
-"""Who got how much of one budget, and what that is expected to have gained over equal shares. Counts; decides nothing."""
+"""Who got how much of one budget, and what that is expected to have gained over equal shares."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Shares:
         self._bought, self._ends = array("b"), array("q")
 
     def add(self, samples: int, first: float, waves: Sequence[Wave]) -> None:
-        """A row: its samples (none: it was not answered, and does not count), the tokens of its first wave, the rest."""
+        """A row: its samples (0: it was not answered, and does not count), its first wave's tokens, the others."""
         if not samples:
             return
         self._samples.append(samples)
