@@ -42,7 +42,7 @@ from outthink.engine.ledger import Ledger
 from outthink.models.pool import Fingerprint, PoolRow, PoolSample, read_pool
 from outthink.strategies.results import elected, single
 
-PLACES = 8
+PLACES = 64
 PARAMS = SamplingParams(max_tokens=200_000)
 HOW = Resampling(resamples=2000)
 
@@ -154,7 +154,9 @@ def _published(line: str) -> PoolRow:
 async def shared(rows: Sequence[Row], seed: int, budget: int, first: int, window: int, told: Told) -> None:
     """Answer all rows within one budget, as ``outthink map`` does."""
     ledger, read = Ledger(Budget(tokens=budget)), 0
-    allocator = Allocator(ledger, min(PLACES, window), window=window, unread=lambda: len(rows) - read, filling=True)
+    allocator = Allocator(
+        ledger, min(PLACES, window // 3), window=window, unread=lambda: len(rows) - read, filling=True
+    )
 
     async def source() -> AsyncIterator[int]:
         nonlocal read

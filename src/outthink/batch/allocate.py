@@ -25,6 +25,9 @@ from outthink.engine.ledger import Ledger
 WINDOW = 512
 """Rows that may be begun and not ended; those that wait take memory, and no place."""
 
+PART = 0.25
+"""Of the tokens left for further waves, how many may be in work at once: those that come back may offer more than
+those that wait, and what was spent meanwhile cannot be theirs."""
 _ENDLESS = 1e15
 
 
@@ -75,7 +78,15 @@ class Allocator:
         self._serve()
 
     async def _decide(self, offer: Offer) -> bool:
-        """Wait until an offer is accepted or refused; its row's place is another's meanwhile."""
+        """Wait until an offer is accepted or refused; its row's place is another's meanwhile.
+
+        A part of a row that waits with another part already is told at once, by whether there is room.
+        """
+        if offer.seat not in self._working:
+            offer.accepted = offer.tokens <= self._most() - self._due()
+            self._paid += offer.tokens if offer.accepted else 0.0
+            offer.seat.decided(offer)
+            return offer.accepted
         self._settle(offer.seat)
         self._turn += 1
         name = str(self._turn)
@@ -128,10 +139,13 @@ class Allocator:
             return False
         name = self._market.take(0.0 if self._ended else self._going_rate())
         if name is not None:
-            offer, room, due = self._offers[name], self._room(), self._due()
-            most = room - due if self._ended else min(room - due, self._pot - self._paid)
-            if offer.tokens <= most or (self._ended and offer.tokens > room):
-                self._answer(name, offer.tokens <= most)
+            offer, due = self._offers[name], self._due()
+            room = self._most()
+            fits = offer.tokens <= room - due
+            if fits and self._working and due + offer.tokens > PART * room:
+                fits = False
+            elif fits or (self._ended and offer.tokens > room):
+                self._answer(name, fits)
                 return True
             self._market.offer(name, offer.rate)  # what is in work may take less than it is expected to
         if self._working:
@@ -158,6 +172,11 @@ class Allocator:
     def _room(self) -> float:
         """Tokens not charged, without those for first waves to come."""
         return self._left() - self._first.total(len(self._fresh) + self._to_come())
+
+    def _most(self) -> float:
+        """Tokens for further waves, those in work included."""
+        room = self._room()
+        return room if self._ended else min(room, self._pot - self._paid + self._due())
 
     def _due(self) -> float:
         """Tokens that the waves in work are still expected to take."""
