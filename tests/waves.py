@@ -15,7 +15,7 @@ from outthink.strategies.results import elected
 class Waves:
     """``first`` samples, then waves by knowledge gradient, as long as they are worth it."""
 
-    first: int = 2
+    first: int = 3
     most: int = 32
 
     async def solve(self, problem, run):
