@@ -41,9 +41,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How rows are answered. ``budget`` is each row's, ``total`` the whole job's; ``concurrency`` counts rows.
 
     ``ordered``: write in the order of the input. ``resume``: go on with an output that is there; its rows are
-    finished, those with an error too, and what its answers cost counts towards ``total``; what rows in work had cost when
-    a run was killed is known only by the cache, which counts it again without buying it. ``retry``: except that rows
-    which failed for no fault of their own (a server, a budget) are answered again, at the end.
+    finished, those with an error too, and what its answers cost counts towards ``total`` (what rows in work had cost
+    when a run was killed is known only by the cache, which counts it again without buying it). ``retry``: except that
+    rows which failed for no fault of their own (a server, a budget) are answered again, at the end.
     """
 
     strategy: str | None = None

@@ -212,7 +212,8 @@ class Run(Protocol):
         ...
 
     async def worth_it(self, gain: float, tokens: float) -> bool:
-        """Whether to buy a further wave, expected to gain so much (in the probability of being right) for ``tokens``.
+        """Whether to buy a further wave, expected to gain so much (in the probability of being right) for ``tokens``,
+        all that it will be charged.
 
         True, unless runs that share a budget with this one gain more by it (`outthink.batch.allocate`): then the
         answer may take time, and after False the run should end as ``diminishing``. Ask before each wave but the
