@@ -162,7 +162,8 @@ class Engine:
             self.check_price(limits, line.model, text)
             return line
 
-        services = Services(self._cache, plugins.find_verifier, open_line, self.reward, self._sandbox)
+        seat = None if within is None else within.seat
+        services = Services(self._cache, plugins.find_verifier, open_line, self.reward, self._sandbox, seat)
         context = RunContext(await open_line(model), log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:

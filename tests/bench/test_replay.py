@@ -11,6 +11,8 @@ from outthink.core.candidate import Score
 from outthink.core.errors import BudgetExhausted, BudgetTooSmall, InputError, Unsupported
 from outthink.core.problem import SamplingParams
 from outthink.core.usage import Budget
+from outthink.engine.context import Shared
+from outthink.engine.ledger import Ledger
 from outthink.models.pool import Fingerprint, PoolRow, PoolSample, open_pool
 
 pytestmark = pytest.mark.anyio
@@ -229,3 +231,17 @@ async def test_a_program_is_run_once_for_all_runs():
     assert ran == ["x = 1"]
     with pytest.raises(InputError, match="no sandbox"):
         await ReplayRun(Deck(pool_row())).check("x = 1", ["assert x"])
+
+
+async def test_a_seat_decides_for_a_replayed_run_and_its_children_and_its_books_are_charged():
+    class Seat:
+        async def worth_it(self, gain, tokens):
+            return gain > 0.1
+
+    job = Ledger(Budget(tokens=1000))
+    alone, run = ReplayRun(Deck(pool_row())), ReplayRun(Deck(pool_row()), within=Shared(job, seat=Seat()))
+    async with alone.child() as one, run.child() as other:
+        assert [await asked.worth_it(0.1, 5) for asked in (alone, one, run, other)] == [True, True, False, False]
+        assert await other.worth_it(0.2, 5)
+        await other.sample(PROBLEM)
+    assert job.charged.prompt_tokens + job.charged.completion_tokens == run.usage.tokens > 0

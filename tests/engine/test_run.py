@@ -10,9 +10,12 @@ from outthink.core.errors import BudgetExhausted, BudgetTooSmall, Overloaded, Re
 from outthink.core.events import CallSettled, CallStarted, RunEnded, RunStarted, Sampled, Voted, Warned
 from outthink.core.usage import Budget
 from outthink.core.wire import Price
+from outthink.engine.context import Shared
+from outthink.engine.ledger import Ledger
 from outthink.engine.log import EventLog
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
+from outthink.strategies.results import single
 
 pytestmark = pytest.mark.anyio
 QUESTION = "How many days are there in 7 weeks?"
@@ -265,3 +268,50 @@ async def test_a_reader_that_comes_late_sees_every_event():
     seen = [event async for event in kept.log.follow()]
     assert seen == kept.log.events
     assert len([event for event in seen if isinstance(event, Sampled)]) == 8
+
+
+class Asking:
+    """A strategy that keeps what it is told of its next wave."""
+
+    def __init__(self):
+        self.told = []
+
+    async def solve(self, problem, run):
+        found = await run.sample(problem)
+        async with run.child() as child:
+            self.told += [await run.worth_it(0.1, 50), await child.worth_it(0.2, 60)]
+        self.told.append(run.ended_by)
+        return single(found, run)
+
+
+class Counter:
+    """A seat that says yes to what gains more than a tenth, after a while."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds, self.asked = seconds, []
+
+    async def worth_it(self, gain, tokens):
+        self.asked.append((gain, tokens))
+        await anyio.sleep(self.seconds)
+        return gain > 0.1
+
+
+async def test_a_further_wave_is_always_worth_it_to_a_run_that_shares_with_nobody():
+    strategy = Asking()
+    await solve(FakeModel(SCRIPT), strategy)
+    await solve(FakeModel(SCRIPT), strategy, within=Shared(Ledger(Budget(tokens=1000))))
+    assert strategy.told == [True, True, None] * 2
+
+
+async def test_a_run_with_a_seat_is_told_by_it_and_waits_no_longer_than_its_deadline():
+    seat, slow, strategy = Counter(), Counter(40.0), Asking()
+    await solve(FakeModel(SCRIPT), strategy, within=Shared(Ledger(Budget()), seat=seat))
+    assert seat.asked == [(0.1, 50), (0.2, 60)]
+    assert strategy.told == [False, True, None]
+    began = anyio.current_time()
+    result, _ = await solve(
+        FakeModel(SCRIPT), strategy, budget="seconds=60", within=Shared(Ledger(Budget()), seat=slow)
+    )
+    assert anyio.current_time() - began == pytest.approx(60)
+    assert strategy.told[3:] == [False, False, None]  # the child met the deadline, and its parent as it looks
+    assert str(result.answer) == "49"

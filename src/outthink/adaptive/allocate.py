@@ -71,6 +71,10 @@ class Market:
         self._rates[problem] = (rate, self._turn)
         heapq.heappush(self._queue, (-rate, self._turn, problem))
 
+    def withdraw(self, problem: str) -> None:
+        """A problem that offers nothing any more."""
+        self._rates.pop(problem, None)
+
     def take(self, least: float = 0.0) -> str | None:
         """The problem to serve next, or None where none gains more than ``least`` a token."""
         while self._queue:
@@ -94,6 +98,17 @@ class Price(msgspec.Struct, frozen=True):
 
     rate: float
     speed: float = 0.1
+
+    @classmethod
+    def clearing(cls, offers: Sequence[Step], budget: float) -> Price:
+        """The price at which these waves would take ``budget`` tokens; under all of them where they take less."""
+        rate = 0.0
+        for gain, cost in sorted(offers, key=lambda offer: -_rate(*offer)):
+            rate = _rate(gain, cost)
+            budget -= cost
+            if budget < 0:
+                return cls(max(rate, 1e-12))
+        return cls(max(rate / 2, 1e-12))
 
     def after(self, spent: float, planned: float) -> Price:
         """The price once a problem for which ``planned`` tokens were meant took ``spent``."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ import msgspec
 
 from outthink import plugins
 from outthink.api import Engine
+from outthink.batch.allocate import Allocator
 from outthink.batch.files import LineReader, LineWriter
 from outthink.batch.progress import Progress, Report, silent
 from outthink.batch.rows import Row, read_row
 from outthink.batch.seen import Seen
 from outthink.batch.spread import spread
+from outthink.core.candidate import Result
 from outthink.core.errors import BadProblem, InputError, OutthinkError, Refused, Unreachable
-from outthink.core.problem import AnswerKind
+from outthink.core.problem import AnswerKind, Problem
 from outthink.core.usage import Budget, Cost, Usage
 from outthink.engine.context import Shared
 from outthink.engine.ledger import Ledger
@@ -38,8 +41,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How rows are answered. ``budget`` is each row's, ``total`` the whole job's; ``concurrency`` counts rows.
 
     ``ordered``: write in the order of the input. ``resume``: go on with an output that is there; its rows are
-    finished, those with an error too, and what its answers cost counts towards ``total``. ``retry``: except that rows
-    which failed for no fault of their own (a server, a budget) are answered again, at the end.
+    finished, those with an error too, and what its answers cost counts towards ``total`` (what rows in work had cost
+    when a run was killed is known only by the cache, which counts it again without buying it). ``retry``: except that
+    rows which failed for no fault of their own (a server, a budget) are answered again, at the end.
     """
 
     strategy: str | None = None
@@ -88,8 +92,8 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
         if plan.retry:
             drop_failed(target)
         with closing(LineWriter(target, go_on=plan.resume, remedy=remedy)) as writer, closing(Seen()) as seen:
-            ledger = Ledger(plan.total)
-            job = MapJob(engine, plan, ledger, seen, Progress(ledger=ledger, whole=reader.size), report)
+            ledger, places = Ledger(plan.total), plan.concurrency or line.model.slots or ROWS
+            job = MapJob(engine, plan, Progress(ledger=ledger, whole=reader.size), seen, report, places)
             if plan.resume:
                 job.keep(writer, line.model.name)
             rows = job.rows(reader)
@@ -98,9 +102,10 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
                     rows,
                     job.answer,
                     lambda ended: job.land(ended, writer),
-                    concurrency=plan.concurrency or line.model.slots or ROWS,
+                    concurrency=places if job.allocator is None else job.allocator.window,
                     ordered=plan.ordered,
                 )
+    job.close()
     report(job.progress)
     return job.progress
 
@@ -132,16 +137,32 @@ def _read(path: str, number: int, line: bytes) -> _Written:
 
 
 class MapJob:
-    """One job: what was met, what is finished, and the books that all rows share."""
+    """One job: what was met, what is finished, and the books that all rows share.
 
-    def __init__(
-        self, engine: Engine, plan: Plan, ledger: Ledger, seen: Seen, progress: Progress, report: Report
-    ) -> None:
+    A ``total`` that bounds tokens or dollars is shared out by gain (`outthink.batch.allocate`).
+    """
+
+    def __init__(self, engine: Engine, plan: Plan, progress: Progress, seen: Seen, report: Report, places: int) -> None:
         self.engine, self.plan, self.progress = engine, plan, progress
         self._seen, self._report = seen, report
-        deadline = anyio.current_time() + (plan.total.seconds or math.inf)
-        self._shared = Shared(ledger, deadline)
+        self._shared = Shared(progress.ledger, anyio.current_time() + (plan.total.seconds or math.inf))
+        self.allocator: Allocator | None = None
+        if plan.total.bounds_cost:
+            regular = progress.whole is not None and not plan.ordered  # in order, the oldest row may hold the rest up
+            self.allocator = Allocator(progress.ledger, places, unread=self._unread, filling=regular)
+        self._lines = self._bytes = self._skipped = 0
         self._usable = False
+
+    def _unread(self) -> float | None:
+        """About how many rows are still to be read and answered, by the bytes of those that were."""
+        if self.progress.whole is None:
+            return None
+        left = (self.progress.whole - self._bytes) * self._lines / max(1, self._bytes)
+        return max(0.0, left - (self.progress.kept - self._skipped))
+
+    def close(self) -> None:
+        """Put on record how the budget was shared out."""
+        self.progress.allocation = None if self.allocator is None else self.allocator.shares.summary()
 
     def keep(self, writer: LineWriter, model: str) -> None:
         """Take in what an earlier run wrote. Raises `InputError` when it was made in another way."""
@@ -166,6 +187,7 @@ class MapJob:
         """The rows still to be answered, duplicates marked as errors."""
         progress = self.progress
         async for line in reader:
+            self._lines, self._bytes = self._lines + 1, self._bytes + line.size
             row = read_row(line, self.plan.answer)
             if row is not None:
                 row = self._checked(row)
@@ -174,6 +196,8 @@ class MapJob:
             else:
                 progress.done += line.size
                 progress.begun += line.size
+        if self.allocator is not None:
+            self.allocator.ended()
 
     def _checked(self, row: Row) -> Row | None:
         """The row, as an error if its id was met before; None if it is finished."""
@@ -182,9 +206,11 @@ class MapJob:
             error = BadProblem(f"line {row.line}: the id {row.id!r} is that of line {first} already; give it its own")
             row = msgspec.structs.replace(row, error=error)
         kept = self.progress.kept
-        if kept and self._seen.line(_finished(row.id, row.line)) is not None:
-            return None
-        if kept and row.error is None and self._seen.line(_finished(row.id, None)) is not None:
+        if kept and (
+            self._seen.line(_finished(row.id, row.line)) is not None
+            or (row.error is None and self._seen.line(_finished(row.id, None)) is not None)
+        ):
+            self._skipped += 1
             return None
         return row
 
@@ -192,17 +218,25 @@ class MapJob:
         """A row's output row."""
         if row.problem is None or row.error is not None:
             return row, _failed(row, row.error or BadProblem("there is no problem in it"))
-        plan = self.plan
         try:
-            result = await self.engine.solve(
-                row.problem, strategy=plan.strategy, budget=plan.budget, seed=plan.seed, within=self._shared
-            )
+            result = await self._solved(row.problem)
         except OutthinkError as error:
             if not self._usable and hopeless(error):
                 raise
             return row, _failed(row, error)
         self._usable = True
         return row, {"id": row.id, **result.to_dict()}
+
+    async def _solved(self, problem: Problem) -> Result:
+        """A problem's result, inside what the rows share; where they compete for it, in a place of its own."""
+        plan = self.plan
+        solve = partial(self.engine.solve, problem, strategy=plan.strategy, budget=plan.budget, seed=plan.seed)
+        if self.allocator is None:
+            return await solve(within=self._shared)
+        async with self.allocator.seat() as seat:
+            result = await solve(within=Shared(seat.ledger, self._shared.deadline, seat))
+            seat.samples = len(result.candidates)
+            return result
 
     def land(self, ended: tuple[Row, dict[str, Any]], writer: LineWriter) -> None:
         """Write an output row and report."""

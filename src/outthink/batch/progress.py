@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from outthink.batch.shares import Allocation
 from outthink.core.usage import Usage
 from outthink.engine.ledger import Ledger
 
@@ -15,7 +16,8 @@ class Progress(msgspec.Struct, kw_only=True):
     """``rows`` ended now (``errors`` of them without an answer), ``kept`` from before.
 
     ``done`` and ``whole`` measure the work in one unit (bytes of input, or rows); ``whole`` is None where the end is
-    not known. ``begun``: what was done when this run began. Times are seconds.
+    not known. ``begun``: what was done when this run began. Times are seconds. ``allocation``: at the end of a job
+    with one budget over many rows, how it was shared out.
     """
 
     ledger: Ledger
@@ -25,6 +27,7 @@ class Progress(msgspec.Struct, kw_only=True):
     kept: int = 0
     done: float = 0.0
     begun: float = 0.0
+    allocation: Allocation | None = None
     started: float = msgspec.field(default_factory=time.monotonic)
 
     @property

@@ -25,6 +25,7 @@ from outthink.core.protocols import EndedBy, Verifier
 from outthink.core.usage import Budget, Cost, Role, Usage
 from outthink.core.wire import Bill, Price, RateAsk
 from outthink.engine.call import ENDLESS
+from outthink.engine.context import Seat, Shared
 from outthink.engine.ledger import Ledger, Want
 from outthink.engine.partial import apart, candidate
 from outthink.engine.settle import priced
@@ -126,8 +127,8 @@ class Deck:
 class _Hand:
     """What one run and its children share: the order of the samples, and what was dealt and scored."""
 
-    def __init__(self, deck: Deck, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, deck: Deck, seed: int, seat: Seat | None) -> None:
+        self.seed, self.seat = seed, seat
         self.order = deck.order(seed)
         self.candidates: list[Candidate] = []
         self.scored: list[tuple[Sequence[Candidate], list[Score]]] = []
@@ -142,10 +143,16 @@ class _Limits:
 
 
 class ReplayRun:
-    """See `outthink.core.protocols.Run`. ``seed`` names the order of the samples, as it does for ``pool:FILE``."""
+    """See `outthink.core.protocols.Run`. ``seed`` names the order of the samples, as it does for ``pool:FILE``.
 
-    def __init__(self, deck: Deck, seed: int = 0, budget: Budget = Budget()) -> None:
-        self._deck, self._hand, self._limits = deck, _Hand(deck, seed), _Limits(Ledger(budget))
+    ``within``: what it shares with other runs, as for `outthink.api.Engine.solve` (without a deadline); a run with a
+    seat there may wait for its turn.
+    """
+
+    def __init__(self, deck: Deck, seed: int = 0, budget: Budget = Budget(), within: Shared | None = None) -> None:
+        ledger = Ledger(budget) if within is None else Ledger(budget, within.ledger)
+        hand = _Hand(deck, seed, None if within is None else within.seat)
+        self._deck, self._hand, self._limits = deck, hand, _Limits(ledger)
         self._role: Role = "policy"
 
     def _within(self, limits: _Limits, role: Role) -> ReplayRun:
@@ -342,6 +349,9 @@ class ReplayRun:
     async def prompt_tokens(self, messages: Sequence[Message], *, model: str | None = None) -> int:
         self._deck.check_question(messages)
         return self._deck.row.prompt_tokens
+
+    async def worth_it(self, gain: float, tokens: float) -> bool:
+        return self._hand.seat is None or await self._hand.seat.worth_it(gain, tokens)
 
     def tokens_left(self) -> float:
         return self._limits.ledger.tokens_left()

@@ -29,7 +29,9 @@ def map_(
     model: str | None = options.MODEL,
     strategy: str | None = options.STRATEGY,
     budget: str | None = typer.Option(None, "--budget", "-b", help="Of each row, for example tokens=4000,seconds=20."),
-    total: str | None = typer.Option(None, "--total-budget", help="Of the whole job, for example usd=5."),
+    total: str | None = typer.Option(
+        None, "--total-budget", help="Of the whole job, for example usd=5; spent where it gains most."
+    ),
     concurrency: int | None = typer.Option(None, "--concurrency", help="Rows worked on at once."),
     ordered: bool = typer.Option(False, "--ordered", help="Write in the order of the input, not as rows finish."),
     resume: bool = typer.Option(False, "--resume", help="Go on with OUT: what it holds is not answered again."),
@@ -75,3 +77,5 @@ def map_(
     if ended is None:
         raise typer.Exit(130)
     print(told(ended, "row"), file=sys.stderr)
+    if ended.allocation is not None and ended.allocation.bought + ended.allocation.refused:
+        print(ended.allocation, file=sys.stderr)

@@ -211,6 +211,16 @@ class Run(Protocol):
         """How many tokens this prompt has: the server's count where it offers one, else a bound."""
         ...
 
+    async def worth_it(self, gain: float, tokens: float) -> bool:
+        """Whether to buy a further wave, expected to gain so much (in the probability of being right) for ``tokens``,
+        all that it will be charged.
+
+        True, unless runs that share a budget with this one gain more by it (`outthink.batch.allocate`): then the
+        answer may take time, and after False the run should end as ``diminishing``. Ask before each wave but the
+        first, with nothing in flight.
+        """
+        ...
+
     def tokens_left(self) -> float:
         """Tokens that may still be spent, infinite without a limit."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -62,25 +63,36 @@ class RewardLine:
         self.margin = 0
 
 
+class Seat(Protocol):
+    """A run's place among others that share its budget; see `outthink.core.protocols.Run.worth_it`."""
+
+    async def worth_it(self, gain: float, tokens: float) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What runs are given besides their model. ``find_verifier``: a verifier by its name, None for the best there is
     for a problem. ``open_line`` and ``reward``: another model and a reward model, by their text. ``sandbox``: where
-    they run code."""
+    they run code. ``seat``: where a further wave is asked for, None where nobody else wants the tokens."""
 
     cache: SampleCache | None = None
     find_verifier: Callable[[str | None, Problem], Verifier] | None = None
     open_line: Callable[[str], Awaitable[Line]] | None = None
     reward: Callable[[str], Awaitable[RewardLine]] | None = None
     sandbox: LazySandbox | None = None
+    seat: Seat | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What many runs share: the books that all of them count in, and when all of them end (loop time)."""
+    """What many runs share: the books that all of them count in, and when all of them end (loop time).
+
+    ``seat``: one run's own place among them, where they compete for tokens.
+    """
 
     ledger: Ledger
     deadline: float = math.inf
+    seat: Seat | None = None
 
 
 class RunContext:
@@ -99,6 +111,7 @@ class RunContext:
         self._lines, self._open_line = {first.model.name: first}, services.open_line
         self.cache, self.sandbox = services.cache, services.sandbox
         self.find_verifier, self.reward = services.find_verifier, services.reward
+        self.seat = services.seat
         self.candidates: list[Candidate] = []
         self.verdicts: list[Candidate] = []
         self.calls = 0

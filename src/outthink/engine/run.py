@@ -154,6 +154,15 @@ class EngineRun:
             await self._context.count_prompt(line, ask)
         return self._context.prompt_bound(line, ask)
 
+    async def worth_it(self, gain: float, tokens: float) -> bool:
+        if self._context.seat is None:
+            return True
+        with anyio.CancelScope(deadline=self._limits.deadline) as scope:
+            return await self._context.seat.worth_it(gain, tokens)
+        if scope.cancelled_caught:
+            self._limits.end("deadline", "the deadline has passed")
+        return False
+
     def tokens_left(self) -> float:
         return self._limits.ledger.tokens_left()
 
