@@ -127,6 +127,8 @@ class Poll:
         state = self._state(run)
         first, size = self.next, self._size(state, until)
         decision = self._decision(state)
+        if state.seen and not await self._worth_it(state, decision, run):
+            return End("diminishing", "the budget gains more elsewhere", decision.numbers)
         run.emit(Decided(action=f"sample {size}", reason=_told(state, decision), numbers=decision.numbers))
         try:
             async with run.fan_out(self.asked, self.params, size, width=size, first=first) as samples:
@@ -143,6 +145,12 @@ class Poll:
             return cut_off(error, run)
         self.next = first + size
         return None
+
+    async def _worth_it(self, state: State, decision: Decision, run: Run) -> bool:
+        """Whether runs that share a budget with this one leave it another wave."""
+        gain, samples = decision.numbers.get("gain", 0.0), decision.numbers.get("samples", 1.0)
+        prompt = await run.prompt_tokens(self.asked.messages)
+        return await run.worth_it(gain, prompt + samples * state.each)
 
     def _size(self, state: State, until: int) -> int:
         if self.gate is not None and self.next == 0 and self.wanted == 1:
