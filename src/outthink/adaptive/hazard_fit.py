@@ -41,10 +41,11 @@ def _law(rights: Ints, sizes: Ints) -> tuple[float, float, float]:
     bounds = [(np.log(0.02), np.log(200.0)), (np.log(0.02), np.log(200.0)), (-9.0, 6.0)]
 
     def loss(free: Floats) -> float:
-        alpha, beta, share = np.exp(free[0]), np.exp(free[1]), special.expit(free[2])
-        some = np.log1p(-share) + special.betaln(alpha + rights, beta + sizes - rights) - special.betaln(alpha, beta)
-        each: Floats = np.where(rights > 0, some, np.logaddexp(np.log(share), some))
-        return -float(each.sum())
+        alpha, beta, share = np.exp(free[0]), np.exp(free[1]), float(special.expit(free[2]))
+        some: Floats = (
+            np.log1p(-share) + special.betaln(alpha + rights, beta + sizes - rights) - special.betaln(alpha, beta)
+        )
+        return -float(np.where(rights > 0, some, np.logaddexp(np.log(share), some)).sum())
 
     starts = [(np.log(alpha), np.log(beta), odds) for alpha, beta in ((0.5, 1.0), (2.0, 2.0)) for odds in (-2.0, 0.0)]
     found = [cast(Any, optimize).minimize(loss, start, bounds=bounds, method="L-BFGS-B") for start in starts]

@@ -26,7 +26,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     ``fingerprint``: of the samples it was fitted on (model, prompt, temperature, …), compared by `differs`. ``fitted``:
     the ids of those questions, so that nobody reports on them. ``certified``: the rule (with a verifier, the price)
     passed `portfolio_fit.choose`. ``columns``: what the columns of ``weights`` hold, in their order: measures of a
-    sample's log probabilities. ``labels``: ``gold``, or ``majority`` where agreement stood for right answers.
+    sample's log probabilities. ``agreement``: the chance that the second sample of a question gives the answer that the
+    first gave, where no gate let that one pass; None: not known, and no drift is seen. ``labels``: ``gold``, or
+    ``majority`` where agreement stood for right answers.
     """
 
     rule: AnyRule = Curtail()
@@ -38,6 +40,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: dict[str, str] = {}
     fitted: tuple[str, ...] = ()
     columns: tuple[Measure, ...] = ()
+    agreement: float | None = None
     labels: Literal["gold", "majority"] = "gold"
     certified: bool = False
     limit: int = 64

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from outthink import plugins
+from outthink.adaptive.drift import Drift
 from outthink.answers import worked_out
 from outthink.core.candidate import Candidate, Result, Score
 from outthink.core.errors import BudgetExhausted, InputError, Refused, ServerError, UnknownName, Unsupported
@@ -348,6 +349,9 @@ class ReplayRun:
 
     def time_left(self) -> float | None:
         return None
+
+    def watch(self, policy: str) -> Drift:
+        return Drift()
 
     def emit(self, event: Event) -> None:
         """Nobody reads along."""

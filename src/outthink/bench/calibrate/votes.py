@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from outthink.adaptive import gate_fit
+from outthink.adaptive import gate_fit, posterior_fit
 from outthink.adaptive.curtailment import Curtail
 from outthink.adaptive.gate import MEASURES, Gate, Measure
 from outthink.adaptive.policy import AnyRule, Policy
 from outthink.adaptive.portfolio_fit import adaptive_ladders, choose, lower, simple_ladders, tried
 from outthink.adaptive.posterior import Evidence, Weights, posterior
-from outthink.adaptive.posterior_fit import Recorded, fit_prefixes
+from outthink.adaptive.posterior_fit import Recorded
 from outthink.adaptive.replay_fit import Outcome, Replay
 from outthink.adaptive.replay_fit import Question as Votes
 from outthink.bench.calibrate.questions import LEAST, Question, Sample
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 ORDERS, PREFIXES, FOLDS = 50, 8, 5
-"""Random orders that rules are replayed in, of which so many a question teach the posterior; parts of a cross-fit."""
+"""Random orders that rules are replayed in; prefixes of a question that teach the posterior; parts of a cross-fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def fit(questions: Sequence[Question], limit: int, *, loss: float, seed: int, fl
     gate, why = _gate(replay, choice.rule, questions, loss, floor)
     if gate is None:
         notices.append(why)
-    weights, columns, told = _posterior(replay, choice.rule, gate, questions, seed)
+    weights, columns, told = _posterior(replay, choice.rule, questions, seed)
     notices += [told] if told else []
     policy = Policy(
         rule=choice.rule,
@@ -68,6 +68,7 @@ def fit(questions: Sequence[Question], limit: int, *, loss: float, seed: int, fl
         gate=gate,
         price=loss / max(1.0, float(full.tokens.mean())),
         columns=columns,
+        agreement=_agreement(replay, gate, questions),
         certified=choice.certified,
         limit=limit,
     )
@@ -78,6 +79,12 @@ def stops(replay: Replay, rule: AnyRule, gate: Gate | None, questions: Sequence[
     """The last sample (from 0) of each path: the first where the gate lets it pass, else where the rule stops."""
     last = replay.stops(rule)
     return last if gate is None else np.where(passing(replay, gate, questions), 0, last)
+
+
+def _agreement(replay: Replay, gate: Gate | None, questions: Sequence[Question]) -> float | None:
+    """How often two samples agree, where the first does not pass the gate."""
+    open_ = np.ones(replay.lead.shape[:2], np.bool_) if gate is None else ~passing(replay, gate, questions)
+    return float((replay.streak[:, :, 1] > 1)[open_].mean()) if open_.any() else None
 
 
 def passing(replay: Replay, gate: Gate, questions: Sequence[Question]) -> Bools:
@@ -127,66 +134,60 @@ def _or_nan(sample: Sample, measure: Measure) -> float:
 
 
 def _posterior(
-    replay: Replay, rule: AnyRule, gate: Gate | None, questions: Sequence[Question], seed: int
+    replay: Replay, rule: AnyRule, questions: Sequence[Question], seed: int
 ) -> tuple[Weights, tuple[Measure, ...], str]:
-    """The posterior's weights where the rule stops (and no gate has); with the best column of log probabilities if
-    cross-validation finds it worth more than a standard error. Also why there is none."""
-    last = replay.stops(rule)
-    gated = np.zeros_like(last, dtype=np.bool_) if gate is None else passing(replay, gate, questions)
-    counts = prefixes(replay, last, questions, (), PREFIXES, gated)
+    """The posterior's weights, from random prefixes; with the best column of log probabilities where cross-validation
+    finds it worth more than a standard error at the places where the rule stops. Also why there is none.
+
+    Weights from the rule's own stops were no better there, and worse elsewhere, on most of eight recorded pools.
+    """
     where = folds(replay.clusters, seed, FOLDS)
     columns: tuple[Measure, ...] = ()
     told = ""
     enough = min(int((where != part).sum()) for part in range(FOLDS)) >= LEAST
     if enough and any(one.logprobs is not None for question in questions for one in question.samples):
-        base = _crossed(counts, 0, where)
-        losses = {name: _crossed(prefixes(replay, last, questions, (name,), PREFIXES, gated), 1, where)
-                  for name in MEASURES}  # fmt: skip
+        last = replay.stops(rule)
+        base = _crossed(replay, last, questions, (), where)
+        losses = {name: _crossed(replay, last, questions, (name,), where) for name in MEASURES}
         best = min(MEASURES, key=lambda name: float(losses[name].mean()))
         gain, error = gained(base - losses[best], np.ones(len(base)), replay.clusters)
         if gain > error:
             columns = (best,)
         else:
             told = f"log probabilities add nothing to votes ({gain:+.4f} ± {error:.4f} nats a question): left out"
-    drawn = prefixes(replay, last, questions, columns, PREFIXES, gated) if columns else counts
-    return _fitted(drawn, len(columns)), columns, told
+    return _fitted(questions, columns, replay.limit), columns, told
 
 
-def _fitted(drawn: Sequence[Sequence[Recorded]], columns: int) -> Weights:
-    """Weights from prefixes; as they stand where nearly every path ended at the gate."""
-    flat = [one for own in drawn for one in own]
-    return fit_prefixes(flat, columns=columns, each=PREFIXES) if len(flat) >= LEAST * PREFIXES // 2 else Weights()
+def _fitted(questions: Sequence[Question], columns: tuple[Measure, ...], longest: int) -> Weights:
+    recorded = [Recorded(evidence(question.samples, columns), question.gold) for question in questions]
+    return posterior_fit.fit(recorded, columns=len(columns), prefixes=PREFIXES, longest=longest)
 
 
 def prefixes(
-    replay: Replay,
-    last: Ints,
-    questions: Sequence[Question],
-    columns: Sequence[Measure],
-    orders: int,
-    gated: Bools | None = None,
+    replay: Replay, last: Ints, questions: Sequence[Question], columns: Sequence[Measure], orders: int
 ) -> list[list[Recorded]]:
-    """What was seen where each path ended, for the first orders of each question, without those that are gated."""
+    """What was seen where each path ended, for the first orders of each question."""
     found: list[list[Recorded]] = []
     for place, question in enumerate(questions):
         items = evidence(question.samples, columns)
-        own: list[Recorded] = []
-        for order in range(orders):
-            if gated is None or not gated[place, order]:
-                drawn: list[int] = replay.drawn[place, order, : int(last[place, order]) + 1].tolist()
-                own.append(Recorded(tuple(items[one] for one in drawn), question.gold))
-        found.append(own)
+        ends: list[int] = last[place, :orders].tolist()
+        drawn: list[list[int]] = [replay.drawn[place, order, : end + 1].tolist() for order, end in enumerate(ends)]
+        found.append([Recorded(tuple(items[one] for one in path), question.gold) for path in drawn])
     return found
 
 
-def _crossed(drawn: Sequence[Sequence[Recorded]], columns: int, where: Ints) -> Floats:
+def _crossed(
+    replay: Replay, last: Ints, questions: Sequence[Question], columns: tuple[Measure, ...], where: Ints
+) -> Floats:
     """Minus the log probability of the right answer (or of none), a mean a question, by weights fitted without it."""
-    losses = np.zeros(len(drawn))
+    losses = np.zeros(len(questions))
+    drawn = prefixes(replay, last, questions, columns, PREFIXES)
     for part in range(FOLDS):
-        weights = _fitted([own for own, fold in zip(drawn, where, strict=True) if fold != part], columns)
+        others = [question for question, fold in zip(questions, where, strict=True) if fold != part]
+        weights = _fitted(others, columns, replay.limit)
         for place, own in enumerate(drawn):
             if where[place] == part:
-                losses[place] = sum(_loss(one, weights) for one in own) / max(1, len(own))
+                losses[place] = sum(_loss(one, weights) for one in own) / len(own)
     return losses
 
 
