@@ -306,7 +306,7 @@ async def test_questions_that_a_verifier_was_fitted_on_are_refused(tmp_path):
     file = tmp_path / "verifier.json"
     file.write_text(json.dumps({"format": "outthink-verifier", "ids": ["q1"]}))
     text = f'cascade(models=[a, b], accept=best-of-n(n=2, verifier=stack([confidence], file="{file}")))'
-    with pytest.raises(InputError, match="verifier.json was fitted on 1"):
+    with pytest.raises(InputError, match=r"verifier\.json was fitted on 1"):
         check_held_out([text], ["q1", "q2"])
     check_held_out([text], ["q2"])
 

@@ -68,12 +68,13 @@ class Pool(msgspec.Struct, frozen=True):
         return min(len(row.samples) for row in self.rows)
 
 
-def read(source: str, remedy: str = "bench them apart") -> Pool:
-    """A pool by its path or its model text. Raises `InputError` naming the line where its rows do not go together."""
+def read(source: str, remedy: str = "bench them apart", graded: bool = True) -> Pool:
+    """A pool by its path or its model text. Raises `InputError` naming the line where its rows do not go together, and
+    for one without gold unless ``graded`` is false."""
     text = pool_text(source)
     numbered = numbered_pool(text.path)
     rows = tuple(row for _, row in numbered)
-    data = tuple(recorded(row, f"the pool {text.path}, line {number}") for number, row in numbered)
+    data = tuple(recorded(row, f"the pool {text.path}, line {number}", graded) for number, row in numbered)
     for (number, row), asked in zip(numbered, data, strict=True):
         other = differs(rows[0], row, data[0], asked)
         if other:

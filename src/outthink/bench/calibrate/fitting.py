@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from outthink.adaptive.policy import Policy
+from outthink.adaptive.posterior import Weights
 from outthink.bench.calibrate import verified, votes
 from outthink.bench.calibrate.held_out import HeldOut, held_out
 from outthink.bench.calibrate.questions import Labels, Question, Recording, checked_size
@@ -66,11 +67,17 @@ def calibrate(found: Recording, asked: Asked = Asked()) -> Calibration:
         fingerprint=found.fingerprint,
         fitted=tuple(question.id for question in kept),
         labels=asked.labels,
+        weights=_believed(fitted.policy.weights, asked.labels),
     )
     measured = held_out(held, policy, programs=programs, seed=asked.seed) if held else None
     if measured is not None:
         policy = msgspec.structs.replace(policy, held_out=measured.figures())
     return Calibration(policy, measured, (*fitted.notices, *_doubts(asked, measured)), programs)
+
+
+def _believed(weights: Weights, labels: Labels) -> Weights:
+    """Weights that were fitted on agreement give no probability of being right."""
+    return weights if labels == "gold" else msgspec.structs.replace(weights, calibrated=False)
 
 
 def _both(kept: Sequence[Question]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -72,7 +73,7 @@ async def recording(sources: Sequence[str], labels: Labels = "gold", *, unsafe: 
 
     Raises `InputError` for pools that were not recorded alike, ids that come twice, and rows without gold.
     """
-    pools = [read(source, "fit them apart") for source in sources]
+    pools = [read(source, "fit them apart", graded=False) for source in sources]
     rows = _together(sources, pools)
     found: list[Question] = []
     async with Grader(unsafe=unsafe) as grader:
@@ -208,4 +209,4 @@ def _needed(hold_out: float) -> int:
     """Questions of which a part is held out so that enough remain on both sides."""
     if not hold_out:
         return LEAST
-    return max(-int(-LEAST // (1 - hold_out)), -int(-LEAST // (2 * hold_out)))
+    return max(math.ceil(round(LEAST / share, 6)) for share in (1 - hold_out, 2 * hold_out))
