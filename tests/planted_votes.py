@@ -55,7 +55,7 @@ def programs(questions=24, n=4, seed=0):
                 kind="code",
                 samples=tuple(PoolSample(text=text, tokens=20) for text in said),
                 fingerprint=MARK,
-                extra={"grader": "tests", "tests": [f"assert f(1) == {1 + k}", f"assert f(2) == {2 + k}"]},
+                extra={"grader": "tests", "tests": [f"assert f( 1 )=={1 + k}", f"assert ({2 + k} == f(2))"]},
             )
         )
     return found

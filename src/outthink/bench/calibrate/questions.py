@@ -155,21 +155,16 @@ async def _grades(data: Row, said: Sequence[Candidate], grader: Grader) -> list[
 
 async def _tested(data: Row, said: Sequence[Candidate], grader: Grader) -> tuple[list[bool], list[bool]]:
     """Whether each program passes all tests, and whether it passes those that its question shows. Equal ones run once,
-    against both kinds together where the shown ones need nothing of their own."""
+    and not against all where a shown one that is among them fails."""
     shown = suite_of(data.problem)
     if not shown.tests:
         raise InputError(f"{data.id!r} shows no test to hold programs against; leave out rows that show none")
-    more = [] if shown.setup else [test for test in shown.tests if test not in data.tests]
+    among = set(data.tests).issuperset(shown.tests)
     known: dict[str | None, tuple[bool, bool]] = {None: (False, False)}
     for program in dict.fromkeys(program_in(one.text) for one in said):
         if program is not None:
-            verdict = await grader.check(program, [*data.tests, *more])
-            passed = {one.test for one in verdict.tests if one.passed}
-            right = passed.issuperset(data.tests)
-            if shown.setup:
-                known[program] = right, (await grader.check(program, shown.tests, shown.setup)).passed
-            else:
-                known[program] = right, passed.issuperset(shown.tests)
+            passed = (await grader.check(program, shown.tests, shown.setup)).passed
+            known[program] = (passed or not among) and (await grader.check(program, data.tests)).passed, passed
     found = [known[program_in(one.text)] for one in said]
     return [right for right, _ in found], [passed for _, passed in found]
 
