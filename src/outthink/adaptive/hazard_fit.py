@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from outthink.adaptive.hazard import Hazard, Solvable
-from outthink.adaptive.replay_fit import Outcome
+from outthink.adaptive.replay_fit import Outcome, ended
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -105,10 +105,7 @@ class Trials:
 
     def at(self, last: Ints) -> Outcome:
         """What stopping after sample ``last`` (from 0) comes to."""
-        place = last[:, :, None]
-        right = np.take_along_axis(self.right, place, 2)[:, :, 0].mean(axis=1)
-        tokens = np.take_along_axis(self.tokens, place, 2)[:, :, 0].mean(axis=1)
-        return Outcome(right, tokens, last.mean(axis=1) + 1.0)
+        return ended(self.right, self.tokens, last)
 
     def fixed(self, n: int) -> Outcome:
         """What n samples come to."""

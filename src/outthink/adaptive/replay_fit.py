@@ -101,10 +101,7 @@ class Replay:
 
     def at(self, last: Ints) -> Outcome:
         """What stopping after sample ``last`` (from 0; questions × orders) comes to."""
-        place = last[:, :, None]
-        right = np.take_along_axis(self.right, place, 2)[:, :, 0].mean(axis=1)
-        tokens = np.take_along_axis(self.tokens, place, 2)[:, :, 0].mean(axis=1)
-        return Outcome(right, tokens, last.mean(axis=1) + 1.0)
+        return ended(self.right, self.tokens, last)
 
     def fixed(self, n: int) -> Outcome:
         """What n samples come to."""
@@ -192,6 +189,14 @@ class Replay:
             lead, second = divmod(votes, limit + 1)
             values[place] = leads_at_end(lead, second, n, limit - n, prior) if lead else 0.0
         return np.reshape(values[inverse], keys.shape)
+
+
+def ended(right: Bools, tokens: Floats, last: Ints) -> Outcome:
+    """What stopping after sample ``last`` (questions × orders) comes to; the other arrays as in `Replay`."""
+    place = last[:, :, None]
+    rights = np.take_along_axis(right, place, 2)[:, :, 0].mean(axis=1)
+    spent = np.take_along_axis(tokens, place, 2)[:, :, 0].mean(axis=1)
+    return Outcome(rights, spent, last.mean(axis=1) + 1.0)
 
 
 def _first(done: Bools) -> Ints:
