@@ -30,7 +30,8 @@ from outthink.answers import Votes, extract
 from outthink.batch.allocate import WINDOW, Allocator
 from outthink.batch.shares import Allocation
 from outthink.batch.spread import spread
-from outthink.bench.replay import Deck, ReplayRun
+from outthink.bench.deck import Deck
+from outthink.bench.replay import ReplayRun
 from outthink.bench.stats import Estimate, Resampling, accuracy_difference
 from outthink.core.candidate import Candidate, Result, StopReason
 from outthink.core.errors import BudgetExhausted, BudgetTooSmall

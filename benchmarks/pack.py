@@ -18,9 +18,10 @@ from pathlib import Path
 import msgspec
 
 from outthink import plugins
+from outthink.bench.deck import Deck
 from outthink.bench.grading import Grader
 from outthink.bench.recording import recorded
-from outthink.bench.replay import Deck, ReplayRun
+from outthink.bench.replay import ReplayRun
 from outthink.bench.rows import LISTED, text_mark
 from outthink.models.pool import PoolRow, read_pool
 

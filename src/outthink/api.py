@@ -14,6 +14,7 @@ import anyio
 import msgspec
 
 from outthink import plugins
+from outthink.adaptive.drift import Drifts
 from outthink.core.candidate import Result
 from outthink.core.errors import InputError, OutthinkError
 from outthink.core.events import RunEnded, RunStarted
@@ -65,6 +66,7 @@ class Engine:
         self._concurrency, self._timeout = concurrency, timeout
         self._cache = SampleCache(cache_file()) if cache and not switched_off() else None
         self._sandbox = LazySandbox(program_limits, unsafe=unsafe_exec)
+        self._drifts = Drifts()
         self._lines: dict[str, Line] = {}
         self._rewards: dict[str, RewardLine] = {}
         self.config = load_config()
@@ -162,8 +164,15 @@ class Engine:
             self.check_price(limits, line.model, text)
             return line
 
-        seat = None if within is None else within.seat
-        services = Services(self._cache, plugins.find_verifier, open_line, self.reward, self._sandbox, seat)
+        services = Services(
+            self._cache,
+            plugins.find_verifier,
+            open_line,
+            self.reward,
+            self._sandbox,
+            None if within is None else within.seat,
+            self._drifts,
+        )
         context = RunContext(await open_line(model), log, 0 if seed is None else seed, services, live=live)
         ledger = Ledger(limits)
         if within is not None:

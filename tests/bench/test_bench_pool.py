@@ -8,6 +8,7 @@ import pytest
 from benching import pool_rows, read, write
 
 from outthink import Engine
+from outthink.adaptive.policy import Policy, to_json
 from outthink.bench import pools
 from outthink.bench.apart import Workers
 from outthink.bench.block import Block, Dealing
@@ -294,11 +295,26 @@ async def test_a_strategy_that_needs_new_text_is_told_to_run_live(benched, pool,
 
 async def test_questions_that_a_policy_was_fitted_on_are_refused(tmp_path):
     policy = tmp_path / "policy.json"
-    policy.write_text(json.dumps({"fingerprint": {"fitted_ids": ["q3", "q5"]}}))
+    policy.write_bytes(to_json(Policy(fitted=("q3", "q5"))))
     text = f'route(easy=direct, hard=auto(policy="{policy}"))'
     with pytest.raises(InputError, match=r"was fitted on 1 of these questions \('q3' first\)"):
         check_held_out([text], ["q1", "q2", "q3"])
     check_held_out([text], ["q1", "q2"])
-    policy.write_text(json.dumps({"fitted_ids": ["q1"]}))
-    with pytest.raises(InputError, match="fitted on 1"):
+
+
+async def test_questions_that_a_verifier_was_fitted_on_are_refused(tmp_path):
+    file = tmp_path / "verifier.json"
+    file.write_text(json.dumps({"format": "outthink-verifier", "ids": ["q1"]}))
+    text = f'cascade(models=[a, b], accept=best-of-n(n=2, verifier=stack([confidence], file="{file}")))'
+    with pytest.raises(InputError, match=r"verifier\.json was fitted on 1"):
         check_held_out([text], ["q1", "q2"])
+    check_held_out([text], ["q2"])
+
+
+@pytest.mark.parametrize(("written", "told"), [(None, "cannot be read"), ("[1]", "neither a policy nor a verifier")])
+async def test_a_file_that_tells_no_questions_is_told(tmp_path, written, told):
+    file = tmp_path / "policy.json"
+    if written:
+        file.write_text(written)
+    with pytest.raises(InputError, match=told):
+        check_held_out([f'auto(policy="{file}")'], ["q1"])

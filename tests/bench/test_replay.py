@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from outthink import Engine, Problem, plugins
-from outthink.bench.replay import Deck, ReplayRun
+from outthink.bench.deck import Deck
+from outthink.bench.replay import ReplayRun
 from outthink.core.candidate import Score
 from outthink.core.errors import BudgetExhausted, BudgetTooSmall, InputError, Unsupported
 from outthink.core.problem import SamplingParams

@@ -17,7 +17,8 @@ from outthink.adaptive.policy import Policy, to_json
 from outthink.adaptive.posterior import Weights
 from outthink.adaptive.stopping import Lead
 from outthink.answers import Votes
-from outthink.bench.replay import Deck, ReplayRun
+from outthink.bench.deck import Deck
+from outthink.bench.replay import ReplayRun
 from outthink.core.candidate import Score
 from outthink.core.errors import BadSpec, BudgetTooSmall, InputError, Refused, UnknownName, Unsupported
 from outthink.core.events import CallStarted, Decided, Warned
@@ -495,3 +496,33 @@ async def test_replay_comes_to_what_the_full_vote_of_the_pool_does():
 def test_it_prints_back_as_it_was_written():
     assert strategy_text("auto( accuracy=0.9, effort = low )") == "auto(effort=low, accuracy=0.9)"
     assert strategy("auto(effort=low)") == Auto(effort="low")
+
+
+async def test_it_ends_where_runs_that_share_its_budget_gain_more(monkeypatch):
+    asked = []
+
+    async def worth_it(self, gain, tokens):
+        asked.append((gain, tokens))
+        return False
+
+    monkeypatch.setattr("outthink.engine.run.EngineRun.worth_it", worth_it)
+    result, model, events = await solve(Script(replies=[f"The answer is {n}." for n in range(9)]))
+    assert result.stop_reason == "diminishing"
+    assert decided(events)[0].reason == "the budget gains more elsewhere"
+    ((gain, tokens),) = asked  # before the second wave, which is not bought
+    assert model.books.calls == 1
+    assert 0 <= gain <= 1
+    assert tokens > model.books.prompt_tokens
+
+
+async def test_a_policy_whose_predictions_fail_is_given_up_for_the_uncalibrated_rules(tmp_path):
+    policy = Policy(rule=Lead(votes=2), agreement=0.99, fingerprint=mark())
+    technique = f"auto(policy='{written(policy, tmp_path / 'p.json')}')"
+    torn, warned = FakeModel(Script(accuracy=0.3)), []
+    async with Engine(torn) as engine:
+        for k in range(2, 90):
+            logs = []
+            await engine.solve(QUESTION.format(k), strategy=technique, watch=logs.append)
+            warned.append([event.message for event in logs[0].events if isinstance(event, Warned)])
+    assert warned[0] == []
+    assert "samples no longer agree" in warned[-1][0]

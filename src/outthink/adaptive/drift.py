@@ -44,6 +44,26 @@ class Drift:
         return abs(self.gap) > self.z * error
 
 
+@dataclass(slots=True)
+class Drifts:
+    """A `Drift` for each policy by its name, for what lives longer than a run.
+
+    ``most``: of how many policies something is remembered, the last that were asked for. Where each question adds one
+    pair of samples (did the second agree with the first, as `Policy.agreement` says), the pairs are independent, and
+    ``Drift.spread`` makes up for an agreement that was itself estimated, on a hundred questions or more.
+    """
+
+    most: int = 64
+    _known: dict[str, Drift] = field(default_factory=dict[str, Drift])
+
+    def of(self, policy: str) -> Drift:
+        """What is remembered of this policy."""
+        found = self._known[policy] = self._known.pop(policy, None) or Drift()
+        while len(self._known) > self.most:
+            del self._known[next(iter(self._known))]
+        return found
+
+
 def expected_agreement(lead: int, seen: int, prior: float = 1.0) -> float:
     """The chance that the next sample says what the leader of ``seen`` samples says: (A + prior) / (n + 4 · prior),
     as in `outthink.adaptive.curtailment`."""

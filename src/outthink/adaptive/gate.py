@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from outthink.core.candidate import LogprobSummary
+
+Measure = Literal["mean", "low", "tail"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -17,7 +20,7 @@ class Gate(msgspec.Struct, frozen=True):
 
     least: float
     precision: float
-    measure: Literal["mean", "low", "tail"] = "low"
+    measure: Measure = "low"
 
     def passes(self, logprobs: LogprobSummary | None) -> bool:
         """Whether a sample's log probabilities are sure enough; never without them."""

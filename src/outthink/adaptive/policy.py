@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from outthink.adaptive.curtailment import Curtail, Lossless
-from outthink.adaptive.gate import Gate
+from outthink.adaptive.gate import Gate, Measure
 from outthink.adaptive.hazard import Solvable
 from outthink.adaptive.posterior import Weights
 from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, Window
@@ -22,7 +24,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     fail. ``price``: accuracy a token, under which a wave is not bought. ``held_out``: its figures on questions that it
     was not fitted on, each a name and a number.
     ``fingerprint``: of the samples it was fitted on (model, prompt, temperature, …), compared by `differs`. ``fitted``:
-    the ids of those questions, so that nobody reports on them. ``certified``: the rule passed `portfolio_fit.choose`.
+    the ids of those questions, so that nobody reports on them. ``certified``: the rule (with a verifier, the price)
+    passed `portfolio_fit.choose`. ``columns``: what the columns of ``weights`` hold, in their order: measures of a
+    sample's log probabilities. ``agreement``: the chance that the second sample of a question gives the answer that the
+    first gave, where no gate let that one pass; None: not known, and no drift is seen. ``labels``: ``gold``, or
+    ``majority`` where agreement stood for right answers.
     """
 
     rule: AnyRule = Curtail()
@@ -33,6 +39,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     held_out: dict[str, float] = {}
     fingerprint: dict[str, str] = {}
     fitted: tuple[str, ...] = ()
+    columns: tuple[Measure, ...] = ()
+    agreement: float | None = None
+    labels: Literal["gold", "majority"] = "gold"
     certified: bool = False
     limit: int = 64
     version: int = VERSION

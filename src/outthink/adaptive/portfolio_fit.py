@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,27 +24,29 @@ from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 MARGINS = (0.0, 0.0005, 0.001, 0.002, 0.003)
 """Accuracy asked for beyond the allowed loss, tried in turn until cross-fitting agrees."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Generic[R_co]):
     """A rule, what it came to on each question, and where it stands: ``ladder``s go from cautious to daring."""
 
-    rule: AnyRule
+    rule: R_co
     ladder: str
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Generic[R_co]):
     """The rule chosen, its figures on the calibration data, and whether it is certified.
 
     ``low``: the lower end of the accuracy difference, cross-fitted. ``margin``: what was asked for on top.
     """
 
-    rule: AnyRule
+    rule: R_co
     certified: bool
     low: float
     tokens: float
@@ -74,9 +77,9 @@ def adaptive_ladders(unit: float = 10_000.0) -> dict[str, Sequence[AnyRule]]:
     return ladders | {f"closing {shape}": [Closing(votes, shape) for votes in leads] for shape in (0.25, 1.0)}
 
 
-def tried(replay: Replay, ladders: Mapping[str, Sequence[AnyRule]]) -> list[Tried]:
+def tried(replay: Replay, ladders: Mapping[str, Sequence[AnyRule]]) -> list[Tried[AnyRule]]:
     """What every rule of the ladders comes to."""
-    found: list[Tried] = []
+    found: list[Tried[AnyRule]] = []
     for name, rules in ladders.items():
         first = rules[0]
         risks = replay.risks(first) if isinstance(first, Curtail) else None
@@ -90,40 +93,30 @@ def tried(replay: Replay, ladders: Mapping[str, Sequence[AnyRule]]) -> list[Trie
 
 
 def choose(
-    rules: Sequence[Tried], full: Outcome, clusters: Sequence[str], *, loss: float = 0.005, folds: int = 5
-) -> Choice:
+    rules: Sequence[Tried[R]], full: Outcome, clusters: Sequence[str], *, loss: float = 0.005, folds: int = 5
+) -> Choice[R | Curtail]:
     """The cheapest certified rule of all ladders; where they are too many to certify a choice among them, of the
     ladders that can be certified alone; `Curtail` at its default, not certified, where none can."""
-    table = _Table.of(rules, full, clusters)
+    table = _table(rules, full, clusters)
     found = table.certified(np.arange(len(rules)), loss, folds)
     if found is None:
         alone = [table.certified(np.flatnonzero(table.ladder == name), loss, folds) for name in np.unique(table.ladder)]
         found = min((choice for choice in alone if choice), key=lambda choice: choice.tokens, default=None)
-    return found or Choice(Curtail(), False, -math.inf, math.nan, math.nan)
+    return Choice(Curtail(), False, -math.inf, math.nan, math.nan) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(Generic[R]):
     """Gains in accuracy over all samples, and tokens: rules × questions. ``ladder`` numbers each rule's ladder,
     ``index`` each question's cluster."""
 
-    rules: Sequence[AnyRule]
+    rules: Sequence[R]
     gains: Floats
     tokens: Floats
     ladder: Ints
     index: Ints
 
-    @classmethod
-    def of(cls, rules: Sequence[Tried], full: Outcome, clusters: Sequence[str]) -> _Table:
-        return cls(
-            [one.rule for one in rules],
-            np.stack([one.outcome.right for one in rules]) - full.right,
-            np.stack([one.outcome.tokens for one in rules]),
-            _indexed([one.ladder for one in rules]),
-            _indexed(clusters),
-        )
-
-    def certified(self, among: Ints, loss: float, folds: int) -> Choice | None:
+    def certified(self, among: Ints, loss: float, folds: int) -> Choice[R] | None:
         """The cheapest of these rules at the smallest margin at which the way of choosing is certified too."""
         everything = np.arange(len(self.index))
         for margin in MARGINS:
@@ -150,6 +143,16 @@ class _Table:
             return None
         kept = among[passing]
         return int(kept[self.tokens[np.ix_(kept, rows)].mean(axis=1).argmin()])
+
+
+def _table(rules: Sequence[Tried[R]], full: Outcome, clusters: Sequence[str]) -> _Table[R]:
+    return _Table(
+        [one.rule for one in rules],
+        np.stack([one.outcome.right for one in rules]) - full.right,
+        np.stack([one.outcome.tokens for one in rules]),
+        _indexed([one.ladder for one in rules]),
+        _indexed(clusters),
+    )
 
 
 def lower(gains: Floats, index: Ints, level: float = 0.95, size: int | None = None) -> Floats:

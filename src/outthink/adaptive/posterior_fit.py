@@ -66,7 +66,9 @@ def fit_prefixes(drawn: Sequence[Recorded], *, columns: int = 0, each: int = 1, 
     table = _table(drawn, scales)
     start = _start(columns)
     free = np.array([0.0 if place == 2 else ridge for place in range(len(start))])  # the level of "none" is free
-    found = cast(Any, optimize).minimize(_loss, start, args=(table, start, free, each), jac=True, method="L-BFGS-B")
+    found = cast(Any, optimize).minimize(
+        _loss, start, args=(table, start, free, each), jac=True, method="L-BFGS-B", bounds=_bounds(len(start))
+    )
     return _weights(np.asarray(found.x, dtype=np.float64), scales)
 
 
@@ -133,6 +135,11 @@ def _start(columns: int) -> Floats:
     plain = Weights()
     base = [plain.log_count, plain.share, plain.none, plain.none_log, plain.silent, plain.cut]
     return np.array([*base, *([0.0] * 3 * columns)])
+
+
+def _bounds(size: int) -> list[tuple[float | None, float | None]]:
+    """More votes never count against an answer (the first two coefficients); the others are free."""
+    return [(0.0 if place < 2 else None, None) for place in range(size)]
 
 
 def _loss(weights: Floats, table: _Table, start: Floats, ridge: Floats, each: int) -> tuple[float, Floats]:

@@ -48,14 +48,15 @@ class Outcome:
 class Replay:
     """``orders`` random orders of the first ``limit`` samples of each question, with votes and costs as they grow.
 
-    A tie goes to the answer seen first. Raises `ValueError` where a question has fewer samples than ``limit``.
+    A tie goes to the answer seen first. ``drawn``: which recorded sample each is. Raises `ValueError` where a question
+    has fewer samples than ``limit``.
     """
 
     def __init__(self, questions: Sequence[Question], *, orders: int = 100, limit: int = 64, seed: int = 0) -> None:
         shape = (len(questions), orders, limit)
         self.questions, self.limit = tuple(questions), limit
         self.clusters = [question.cluster for question in questions]
-        self.answers = np.zeros(shape, dtype=np.int16)
+        self.answers, self.drawn = np.zeros(shape, dtype=np.int16), np.zeros(shape, dtype=np.int32)
         self.lead, self.second = np.zeros(shape, dtype=np.int16), np.zeros(shape, dtype=np.int16)
         self.streak = np.zeros(shape, dtype=np.int16)
         self.right: Bools = np.zeros(shape, dtype=np.bool_)
@@ -75,6 +76,7 @@ class Replay:
         ids = np.array([-1 if answer is None else names[answer] for answer in question.answers])
         drawn = np.argsort(random.random((orders, size)), axis=1)[:, :limit]
         said = ids[drawn]
+        self.drawn[place] = drawn
         self.answers[place] = said
         self.tokens[place] = np.cumsum(np.array(question.tokens, dtype=np.float64)[drawn], axis=1)
         given = said[:, :, None] == np.arange(max(1, len(names)))
@@ -99,10 +101,7 @@ class Replay:
 
     def at(self, last: Ints) -> Outcome:
         """What stopping after sample ``last`` (from 0; questions × orders) comes to."""
-        place = last[:, :, None]
-        right = np.take_along_axis(self.right, place, 2)[:, :, 0].mean(axis=1)
-        tokens = np.take_along_axis(self.tokens, place, 2)[:, :, 0].mean(axis=1)
-        return Outcome(right, tokens, last.mean(axis=1) + 1.0)
+        return ended(self.right, self.tokens, last)
 
     def fixed(self, n: int) -> Outcome:
         """What n samples come to."""
@@ -190,6 +189,14 @@ class Replay:
             lead, second = divmod(votes, limit + 1)
             values[place] = leads_at_end(lead, second, n, limit - n, prior) if lead else 0.0
         return np.reshape(values[inverse], keys.shape)
+
+
+def ended(right: Bools, tokens: Floats, last: Ints) -> Outcome:
+    """What stopping after sample ``last`` (questions × orders) comes to; the other arrays as in `Replay`."""
+    place = last[:, :, None]
+    rights = np.take_along_axis(right, place, 2)[:, :, 0].mean(axis=1)
+    spent = np.take_along_axis(tokens, place, 2)[:, :, 0].mean(axis=1)
+    return Outcome(rights, spent, last.mean(axis=1) + 1.0)
 
 
 def _first(done: Bools) -> Ints:

@@ -9,9 +9,10 @@ from typing import Any, cast
 import msgspec
 
 from outthink import plugins
+from outthink.bench.deck import Deck
 from outthink.bench.grading import Grader
 from outthink.bench.plan import Plan, family
-from outthink.bench.replay import Deck, ReplayRun
+from outthink.bench.replay import ReplayRun
 from outthink.bench.results import Curves, RunRow, encode
 from outthink.bench.rows import Row
 from outthink.core.candidate import Answer, Result

@@ -130,48 +130,52 @@ def family(text: str) -> str | None:
 
 
 def check_held_out(strategies: Iterable[str], ids: Iterable[str]) -> None:
-    """Raises `InputError` where a policy named in a strategy was fitted on one of these questions."""
+    """Raises `InputError` where a policy or verifier named in a strategy was fitted on one of these questions."""
     asked = set(ids)
     for text in strategies:
-        for path in policies(parse(text)):
+        for path in fitted_files(parse(text)):
             met = sorted(asked & fitted_ids(Path(path)))
             if met:
                 raise InputError(
-                    f"the policy {path} was fitted on {len(met)} of these questions ({met[0]!r} first), so they prove "
+                    f"{path} was fitted on {len(met)} of these questions ({met[0]!r} first), so they prove "
                     "nothing about it; bench it on questions it has not seen"
                 )
 
 
-def policies(value: Value) -> list[str]:
-    """The policy files that a strategy expression names."""
+def fitted_files(value: Value) -> list[str]:
+    """The files of policies (``policy=``) and of fitted verifiers (``file=``) that a strategy expression names."""
     if isinstance(value, tuple):
-        return [path for item in value for path in policies(item)]
+        return [path for item in value for path in fitted_files(item)]
     if not isinstance(value, Call):
         return []
-    found = [path for item in value.args for path in policies(item)]
+    found = [path for item in value.args for path in fitted_files(item)]
     for name, item in value.kwargs:
-        if name == "policy" and (isinstance(item, str) or (isinstance(item, Call) and not item.args)):
+        if name in ("policy", "file") and (isinstance(item, str) or (isinstance(item, Call) and not item.args)):
             found.append(item if isinstance(item, str) else item.name)
         else:
-            found += policies(item)
+            found += fitted_files(item)
     return found
 
 
 class _Fitted(msgspec.Struct):
-    fitted_ids: list[str] = []
-    fingerprint: dict[str, Any] = {}
+    """What tells the questions in either kind of file: a policy's ``fitted``, a verifier's ``ids``."""
+
+    fitted: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
 
 def fitted_ids(path: Path) -> frozenset[str]:
-    """The questions that a policy was fitted on: ``fitted_ids``, by itself or in its fingerprint."""
+    """The questions that a policy or a verifier was fitted on. Raises `InputError` where the file is neither."""
     try:
-        policy = msgspec.json.decode(path.expanduser().read_bytes(), type=_Fitted)
+        found = msgspec.json.decode(path.expanduser().read_bytes(), type=_Fitted)
     except OSError as error:
-        raise InputError(f"the policy {path} cannot be read ({error.strerror}); check the path") from error
-    except msgspec.DecodeError as error:
-        raise InputError(f"the policy {path} is not one ({error}); make it with outthink calibrate") from error
-    inside = cast("list[str]", policy.fingerprint.get("fitted_ids") or [])
-    return frozenset([*policy.fitted_ids, *map(str, inside)])
+        raise InputError(f"the file {path} cannot be read ({error.strerror}); check the path") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the file {path} is neither a policy nor a verifier ({error}); make it with outthink calibrate or "
+            "outthink verifier train"
+        ) from error
+    return frozenset([*found.fitted, *found.ids])
 
 
 def read_prices(path: Path) -> dict[str, Price]:

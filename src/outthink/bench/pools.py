@@ -22,10 +22,10 @@ from outthink.batch.progress import Progress, Report
 from outthink.batch.spread import spread
 from outthink.bench.apart import Workers
 from outthink.bench.block import Block, Dealing, Done, dealt
+from outthink.bench.deck import Deck
 from outthink.bench.grading import Grader
 from outthink.bench.plan import REPEATS, Asked, Plan, check_held_out, checked_strategies, opened, samples_wanted
 from outthink.bench.recording import recorded
-from outthink.bench.replay import Deck
 from outthink.bench.results import (
     CURVES,
     GRADES,
@@ -68,24 +68,23 @@ class Pool(msgspec.Struct, frozen=True):
         return min(len(row.samples) for row in self.rows)
 
 
-def read(source: str) -> Pool:
-    """A pool by its path or its model text. Raises `InputError` naming the line where its rows do not go together."""
+def read(source: str, remedy: str = "bench them apart", graded: bool = True) -> Pool:
+    """A pool by its path or its model text. Raises `InputError` naming the line where its rows do not go together, and
+    for one without gold unless ``graded`` is false."""
     text = pool_text(source)
     numbered = numbered_pool(text.path)
     rows = tuple(row for _, row in numbered)
-    data = tuple(recorded(row, f"the pool {text.path}, line {number}") for number, row in numbered)
+    data = tuple(recorded(row, f"the pool {text.path}, line {number}", graded) for number, row in numbered)
     for (number, row), asked in zip(numbered, data, strict=True):
-        other = _differs(rows[0], row, data[0], asked)
+        other = differs(rows[0], row, data[0], asked)
         if other:
-            raise InputError(
-                f"the pool {text.path}, line {number}: {row.id!r} {other} line {numbered[0][0]}; bench them apart"
-            )
+            raise InputError(f"the pool {text.path}, line {number}: {row.id!r} {other} line {numbered[0][0]}; {remedy}")
         if not row.samples:
             raise InputError(f"the pool {text.path}, line {number}: {row.id!r} has no samples; record some")
     return Pool(text, rows, data)
 
 
-def _differs(first: PoolRow, row: PoolRow, first_data: Row, data: Row) -> str:
+def differs(first: PoolRow, row: PoolRow, first_data: Row, data: Row) -> str:
     """How a row does not go with the first one; empty where it does."""
     if data.kind != first_data.kind:
         return f"asks for a {data.kind}, not for a {first_data.kind} as"

@@ -18,14 +18,16 @@ def to_record(data: DataSet) -> Iterator[Question]:
         yield Question(row.id, row.problem, None if row.grader == NONE else row.answer, extra)
 
 
-def recorded(row: PoolRow, where: str) -> Row:
-    """The data row that a pool's row was recorded for, its question as it was asked. Raises `InputError`."""
+def recorded(row: PoolRow, where: str, graded: bool = True) -> Row:
+    """The data row that a pool's row was recorded for, its question as it was asked. Raises `InputError`, for a row
+    without gold too unless ``graded`` is false."""
+    extra = {name: value for name, value in row.extra.items() if graded or (name, value) != ("grader", NONE)}
     fields = {
-        **row.extra,
+        **extra,
         "id": row.id,
         "messages": [{"role": "user", "content": row.question}],
         "answer": row.answer,
         "kind": row.kind,
         "choices": list(row.choices),
     }
-    return row_of(fields, where)
+    return row_of(fields, where, graded=graded)

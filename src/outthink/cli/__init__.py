@@ -24,6 +24,7 @@ COMMANDS = {
     "map": "Answer a file of questions, one JSON object a line.",
     "sample": "Record samples of many questions as a pool, to be replayed without a model.",
     "bench": "Compare strategies on a data set or a pool, with intervals, tokens and what may be ranked.",
+    "calibrate": "Fit when to stop, and how much to believe, on recorded samples.",
     "verifier": "Train verifiers on recorded samples, and measure what they are worth.",
     "models": "List, pull, find and remove model files.",
     "strategies": "List the strategies with their parameters.",

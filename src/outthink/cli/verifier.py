@@ -16,7 +16,7 @@ from outthink.api import Engine
 from outthink.bench.verifiers.calibrate import calibrate
 from outthink.bench.verifiers.complete import completed
 from outthink.bench.verifiers.evaluate import Report, evaluate
-from outthink.bench.verifiers.fit import folds
+from outthink.bench.verifiers.fit import parted
 from outthink.bench.verifiers.graded import Graded, read_graded
 from outthink.bench.verifiers.steps import StepReport, evaluate_steps, is_step_file, read_solutions
 from outthink.bench.verifiers.table import LABELS, Completed, Labels
@@ -64,7 +64,8 @@ def train(
         raise InputError(f"--hold-out takes 0 or a part under 1, not {hold_out:g}")
     if complete and (model is None or verifiers):
         raise InputError("--complete is for training a probe and needs the pool's live model; give --model")
-    kept, held = _parted(read_graded(pools), hold_out, seed)
+    questions = read_graded(pools)
+    kept, held = parted(questions, [question.row.cluster for question in questions], hold_out, seed)
     fitted = anyio.run(partial(_fitted, kept, wanted, recipe, complete, model or f"pool:{pools[0]}", seed))
     write_fitted(fitted, out)
     print(told_fit(fitted, out), file=sys.stderr)
@@ -150,20 +151,6 @@ def _recipe(features: str, labels: str) -> Recipe:
     if found is None:
         raise InputError(f"--labels takes {' or '.join(LABELS)}, not {labels!r}")
     return Recipe(groups, found)
-
-
-def _parted(questions: list[Graded], hold_out: float, seed: int) -> tuple[list[Graded], list[Graded]]:
-    """The questions to fit on and those kept back; questions of one cluster stay together."""
-    if not hold_out:
-        return questions, []
-    parts = folds([question.row.cluster for question in questions], seed, 1000).tolist()
-    ranked = sorted(range(len(questions)), key=lambda place: parts[place])
-    held = set(ranked[: round(hold_out * len(questions))])
-    clusters = {questions[place].row.cluster for place in held}
-    return (
-        [question for question in questions if question.row.cluster not in clusters],
-        [question for question in questions if question.row.cluster in clusters],
-    )
 
 
 def _drawn(found: list[T], limit: int | None, seed: int) -> list[T]:

@@ -100,6 +100,19 @@ class Samples(Protocol):
     def __aiter__(self) -> AsyncIterator[Candidate]: ...
 
 
+class Watch(Protocol):
+    """Whether what a policy predicts still comes true, over all the runs of an engine."""
+
+    @property
+    def drifted(self) -> bool:
+        """Whether predictions and what was seen lie further apart than chance takes them."""
+        ...
+
+    def add(self, expected: float, agreed: bool) -> None:
+        """One prediction: the chance that two samples agree, and whether they did."""
+        ...
+
+
 class Run(Protocol):
     """The one door for compute: all that is in a strategy's reach.
 
@@ -227,6 +240,10 @@ class Run(Protocol):
 
     def time_left(self) -> float | None:
         """Seconds until the deadline, None without one."""
+        ...
+
+    def watch(self, policy: str) -> Watch:
+        """What earlier runs noted of this policy, and where this one notes its own. A replay remembers nothing."""
         ...
 
     def emit(self, event: Event) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
+from outthink.adaptive.drift import Drifts
 from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, ServerError, UnknownName
 from outthink.core.events import LimitReached, Prompted, Scored, Warned
@@ -73,7 +74,8 @@ class Seat(Protocol):
 class Services:
     """What runs are given besides their model. ``find_verifier``: a verifier by its name, None for the best there is
     for a problem. ``open_line`` and ``reward``: another model and a reward model, by their text. ``sandbox``: where
-    they run code. ``seat``: where a further wave is asked for, None where nobody else wants the tokens."""
+    they run code. ``seat``: where a further wave is asked for, None where nobody else wants the tokens. ``drifts``:
+    what runs note of policies, for those after them."""
 
     cache: SampleCache | None = None
     find_verifier: Callable[[str | None, Problem], Verifier] | None = None
@@ -81,6 +83,7 @@ class Services:
     reward: Callable[[str], Awaitable[RewardLine]] | None = None
     sandbox: LazySandbox | None = None
     seat: Seat | None = None
+    drifts: Drifts = field(default_factory=Drifts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +106,17 @@ class RunContext:
         first: Line,
         log: EventLog,
         seed: int,
-        services: Services = Services(),
+        services: Services | None = None,
         *,
         live: bool = False,
     ) -> None:
+        services = services or Services()
         self.default, self.log, self.seed, self.live = first.model.name, log, seed, live
         self._lines, self._open_line = {first.model.name: first}, services.open_line
         self.cache, self.sandbox = services.cache, services.sandbox
         self.find_verifier, self.reward = services.find_verifier, services.reward
         self.seat = services.seat
+        self.drifts = services.drifts
         self.candidates: list[Candidate] = []
         self.verdicts: list[Candidate] = []
         self.calls = 0

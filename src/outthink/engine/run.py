@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import msgspec
 
+from outthink.adaptive.drift import Drift
 from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import BudgetExhausted, InputError, ServerError
 from outthink.core.events import Event, Warned
@@ -168,6 +169,9 @@ class EngineRun:
 
     def time_left(self) -> float | None:
         return self._limits.time_left()
+
+    def watch(self, policy: str) -> Drift:
+        return self._context.drifts.of(policy)
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Warned):

@@ -25,7 +25,7 @@ from outthink.strategies.affordable import Affordable
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.direct import Direct
 from outthink.strategies.policies import fitting, read_policy
-from outthink.strategies.polling import End, Poll
+from outthink.strategies.polling import Drifting, End, Poll
 from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.proving import Proof
 from outthink.strategies.results import asked_for, with_kind
@@ -106,9 +106,15 @@ class Auto:
             wanted=asked_for(problem, most=horizon),
             gate=known.gate,
             verifier=self.verifier,
+            drift=self._drifting(policy, run),
         )
         end = await self._escalated(poll, run, horizon)
         return poll.result(run, end.reason)
+
+    def _drifting(self, policy: Policy | None, run: Run) -> Drifting | None:
+        if policy is None or policy.agreement is None or self.policy is None:
+            return None
+        return Drifting(policy.agreement, run.watch(self.policy))
 
     async def _proved(self, problem: Problem, asked: Problem, policy: Policy | None, run: Run) -> Result:
         known, horizon = policy or UNCALIBRATED, self._horizon(policy)

@@ -49,7 +49,8 @@ def _equal(name: str, one: str, other: str) -> bool:
 
 
 def fitting(policy: Policy, file: str, asked: Problem, question: str, temperature: float, run: Run) -> Policy | None:
-    """The policy where it was fitted on this model, prompt and temperature; None, with a warning, where it was not.
+    """The policy where it was fitted on this model, prompt and temperature, and still fits what it meets; None, with a
+    warning, where not.
 
     ``asked``: the problem as it is prompted; ``question``: the caller's.
     """
@@ -58,6 +59,11 @@ def fitting(policy: Policy, file: str, asked: Problem, question: str, temperatur
         "prompt": prompt_fingerprint(asked.messages, question),
         "temperature": f"{float(asked.params.get('temperature', temperature)):g}",
     }
+    if run.watch(file).drifted:
+        run.emit(
+            Warned(message=f"samples no longer agree as the policy {file} predicts; the uncalibrated rules are used")
+        )
+        return None
     names = [name for name in policy.differs(here) if not _equal(name, policy.fingerprint[name], here[name])]
     if not names:
         return policy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +16,7 @@ from outthink.core.candidate import Candidate, Result, StopReason
 from outthink.core.errors import BudgetExhausted, ServerError
 from outthink.core.events import Decided, Voted, Warned
 from outthink.core.problem import Problem, SamplingParams
-from outthink.core.protocols import EndedBy, Run, Verifier
+from outthink.core.protocols import EndedBy, Run, Verifier, Watch
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.rescue import rescued
 from outthink.strategies.tally import Tally
@@ -52,12 +52,27 @@ def cut_off(error: BudgetExhausted | ServerError, run: Run) -> End:
     return over(run.ended_by or ("deadline" if error.reason == "deadline" else "budget"))
 
 
+@dataclass(frozen=True)
+class Drifting:
+    """A policy's prediction that a second sample says what the first does, held against what they do."""
+
+    agreement: float
+    watch: Watch
+
+    def met(self, firsts: Sequence[Candidate]) -> None:
+        """Note the first two samples of a question, once both are here."""
+        if len(firsts) == 2:
+            one, other = (found.answer for found in firsts)
+            self.watch.add(self.agreement, one is not None and other is not None and one.key == other.key)
+
+
 @dataclass
 class Poll:
     """One question's vote, as far as it has come.
 
     ``asked``: the problem as it is prompted; ``wanted``: samples that the caller needs at least; ``gate``: when the
-    first sample alone is enough; ``next``: the index of the next sample; ``times``: what its vote counts.
+    first sample alone is enough; ``drift``: what keeps an eye on the policy; ``next``: the index of the next sample;
+    ``times``: what its vote counts.
     """
 
     problem: Problem
@@ -69,6 +84,7 @@ class Poll:
     wanted: int = 1
     gate: Gate | None = None
     verifier: Verifier | None = None
+    drift: Drifting | None = None
     next: int = 0
     times: int = 1
     passed: bool = False
@@ -163,6 +179,8 @@ class Poll:
         self.next += 1
         if self.gate is not None and candidate.index == 0 and candidate.answer is not None:
             self.passed = self.gate.passes(candidate.logprobs)
+        if self.drift is not None and candidate.index < 2:
+            self.drift.met([found for found in self.tally.candidates if found.index < 2])
 
     def _show(self, run: Run, n: int) -> None:
         votes = self.tally.votes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from outthink.core.errors import InputError
 from outthink.verifiers.heads import LEAF, Curve, Isotonic, Linear, Platt, Tree, Trees
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 Ints = NDArray[np.int64]
 HeadKind = Literal["linear", "trees"]
 HEADS: tuple[HeadKind, ...] = ("linear", "trees")
@@ -42,6 +43,19 @@ def folds(groups: Sequence[Hashable], seed: int, count: int = FOLDS) -> Ints:
     shuffled = np.random.default_rng(seed).permutation(len(names))
     place = {name: int(shuffled[i]) % count for i, name in enumerate(names)}
     return np.array([place[group] for group in groups])
+
+
+def parted(items: Sequence[T], groups: Sequence[Hashable], share: float, seed: int) -> tuple[list[T], list[T]]:
+    """The items to fit on and those held out, at least ``share`` of them; items of one group stay together."""
+    if not share:
+        return list(items), []
+    parts = folds(groups, seed, 1000).tolist()
+    ranked = sorted(range(len(items)), key=lambda place: parts[place])
+    held = {groups[place] for place in ranked[: round(share * len(items))]}
+    apart: tuple[list[T], list[T]] = ([], [])
+    for item, group in zip(items, groups, strict=True):
+        apart[group in held].append(item)
+    return apart
 
 
 def fit_head(kind: HeadKind, rows: Floats, labels: Floats, weight: Floats) -> Linear | Trees:
