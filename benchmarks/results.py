@@ -12,6 +12,7 @@ import argparse
 import re
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +21,11 @@ import numpy as np
 
 from outthink.bench.plan import Asked
 from outthink.bench.results import ROWS, RunRow, read_lines
+from outthink.bench.rows import text_mark
 from outthink.bench.run import bench
 from outthink.bench.stats import Estimate, compare
 from outthink.bench.summary import StrategyFigures, Summary
+from outthink.models.pool import PoolRow, order, read_pool
 
 ROOT = Path(__file__).resolve().parent
 TESTED = "best-of-n(n={n}, verifier=recorded(tests))"
@@ -86,9 +89,12 @@ SETS = (
         },
     ),
 )
+SIZES = (
+    "| MBPP, one public test, against 1.5B answering once (greedy) | right, % | points | compute × |\n|---|---|---|---|"
+)
 DUELS = (
     (
-        "MBPP: 0.5B until the public test passes, against 1.5B answering once",
+        "0.5B until the public test passes, at most 8",
         ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
         ("mbpp200_15b_greedy.jsonl.gz", "one answer"),
     ),
@@ -168,13 +174,42 @@ def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
 
 
 def duel(title: str, one: Column, other: Column) -> str:
+    """A line of the table of compute."""
     diff, _, ids = against(one, other)
     ratio = np.mean([one.flops[key] for key in ids]) / np.mean([other.flops[key] for key in ids])
-    ours, theirs = (100 * float(np.mean([column.right[key] for key in ids])) for column in (one, other))
-    return (
-        f"**{title}**: {ours:.1f} % against {theirs:.1f} % on {len(ids)} questions, {points(diff)} points, for"
-        f" {ratio:.2f} of the compute (2 × parameters × tokens, the prompt once)."
-    )
+    right = 100 * np.mean([one.right[key] for key in ids])
+    return f"| {title} | {right:.1f} | {points(diff)} | {ratio:.2f} |"
+
+
+def cascaded(small: Path, large: Path, n: int, orders: int) -> Column:
+    """The small model until its public test passes, at most ``n`` samples, else the large one's first answer.
+
+    Worked out from two pools, in random orders of the small one's samples.
+    """
+    column = Column({}, {}, {})
+    larger = {row.id: row for row in read_pool(large)}
+    for row in read_pool(small):
+        if row.id not in larger:
+            continue
+        other = larger[row.id]
+        draws = [_cascade(row, other, order(row, seed)[:n]) for seed in range(orders)]
+        means = np.mean(draws, axis=0)
+        for values, mean in zip(column, means, strict=True):
+            values[row.id] = float(mean)
+    return column
+
+
+def _cascade(small: PoolRow, large: PoolRow, places: Sequence[int]) -> tuple[float, float, float]:
+    """One draw: right or not, tokens, FLOPs."""
+    tokens = small.prompt_tokens
+    for place in places:
+        tokens += small.samples[place].tokens
+        if small.samples[place].scores["tests"] == 1:
+            right = text_mark(small.samples[place].text) in small.extra["right"]
+            return float(right), tokens, 2 * (small.fingerprint.parameters or 0) * tokens
+    more = large.prompt_tokens + large.samples[0].tokens
+    flops = 2 * ((small.fingerprint.parameters or 0) * tokens + (large.fingerprint.parameters or 0) * more)
+    return float(text_mark(large.samples[0].text) in large.extra["right"]), tokens + more, flops
 
 
 async def main(repeats: int, out: Path, write: bool) -> None:
@@ -194,12 +229,21 @@ async def main(repeats: int, out: Path, write: bool) -> None:
     for title, one, other in DUELS:
         if one[0] in benched and other[0] in benched:
             duels.append(duel(title, benched[one[0]][one[1]], benched[other[0]][other[1]]))
-    full, few = "\n\n".join((*parts, *duels)), "\n\n".join(("\n".join(brief), *duels))
+    small, large = (ROOT / "pools" / name for name in ("mbpp200_05b.jsonl.gz", "mbpp200_15b_greedy.jsonl.gz"))
+    if large.exists() and small.name in benched:
+        for n in (1, 2, 4, 8):
+            title = f"cascade: 0.5B until the public test passes (at most {n}), else 1.5B once"
+            duels.append(duel(title, cascaded(small, large, n, repeats), benched[large.name]["one answer"]))
+    compute = "\n".join((SIZES, *duels)) if duels else ""
+    full, few = (
+        "\n\n".join((*parts, "### A small model and a larger one", compute)),
+        "\n".join(brief) + "\n\n" + compute,
+    )
     print(full)
     for name, text in (("README.md", few), ("docs/results.md", full)) if write else ():
         path = ROOT.parent / name
-        marked = re.compile(r"(<!-- results -->\n).*?(\n<!-- end of results -->)", re.DOTALL)
-        path.write_text(marked.sub(lambda found, text=text: found[1] + text + found[2], path.read_text()))
+        marked = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+        path.write_text(marked.sub(lambda found, text=text: found[1] + text + "\n" + found[2], path.read_text()))
 
 
 if __name__ == "__main__":
