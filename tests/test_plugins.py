@@ -99,3 +99,15 @@ def test_a_name_that_two_packages_claim_is_refused(entries):
     entries(("twice", "outthink.strategies.direct:Direct"), ("twice", "outthink.strategies.cot:ChainOfThought"))
     with pytest.raises(InputError, match="'twice' is claimed by"):
         plugins.strategy("twice")
+
+
+REACHING = {"file", "policy", "model", "models", "larger"}
+
+
+@pytest.mark.parametrize("group", ["outthink.strategies", "outthink.verifiers"])
+def test_what_names_files_and_models_is_named_as_gateways_know_it(group):
+    """A text parameter of another name would have to be looked at: may a gateway's client set it?"""
+    harmless = {"aggregate", "rubric", "form", "tournament", "kind", "name", "endpoint", "split", "effort"}
+    for info in plugins.describe(group):
+        texts = {one.name for one in info.parameters if "str" in one.type or "Literal" in one.type}
+        assert texts <= REACHING | harmless, info.name

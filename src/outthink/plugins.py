@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
@@ -22,6 +22,9 @@ from outthink.core.problem import Problem
 from outthink.core.protocols import Model, RewardModel, Strategy, Verifier
 from outthink.strategies.spec import Call, Value, parse
 
+FILES, MODELS = ("file", "policy"), ("model", "models", "larger")
+"""Parameters that name files and models: others may not, or a gateway's clients could."""
+REACHING = (*FILES, *MODELS)
 ModelOpener = Callable[..., Awaitable[Model]]
 RewardOpener = Callable[..., Awaitable[RewardModel]]
 _STRATEGIES, VERIFIERS = "outthink.strategies", "outthink.verifiers"
@@ -70,6 +73,26 @@ def find_verifier(name: str | None, problem: Problem) -> Verifier:
     """A verifier by its name; None: the best there is for a problem without more than the problem itself."""
     best = "tests" if problem.tests else "agreement" if kind_of(problem) == "text" else "confidence"
     return verifier(name or best)
+
+
+@lru_cache(256)
+def reached_for(text: str) -> tuple[tuple[str, str], ...]:
+    """What an expression names outside itself, each with its parameter: files (``file``, ``policy``) and models
+    (``model``, ``models``, ``larger``). Builds nothing and opens nothing. Raises `BadSpec` or `UnknownName`."""
+    return tuple(_reached(parse(text), text, _STRATEGIES))
+
+
+def _reached(call: Call, text: str, group: str) -> Iterator[tuple[str, str]]:
+    hints = get_type_hints(_class_of(call, group))
+    for name, value in _bound(call, text, group):
+        inner = next((_GROUPS[option] for option in _options(hints[name]) if option in _GROUPS), None)
+        for one in value if isinstance(value, tuple) else (value,):
+            if name in REACHING and one is not None:
+                yield name, one.name if isinstance(one, Call) else str(one)
+            elif isinstance(one, Call):
+                within = inner or next((_GROUPS[o] for o in get_args(hints[name]) if o in _GROUPS), None)
+                if within is not None:
+                    yield from _reached(one, text, within)
 
 
 @lru_cache(256)

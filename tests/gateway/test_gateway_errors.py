@@ -64,6 +64,18 @@ BAD = [
     ({"model": "fake", **HELLO, "outthink": {"budget": "tokens=-5"}}, None, "above 0"),
     ({"model": "fake", **HELLO, "outthink": {"strategy": "cott"}}, "strategy", "did you mean 'cot'"),
     ({"model": "fake+self-consistency(n=0)", **HELLO}, "strategy", "n takes 1"),
+    *(
+        ({"model": "fake", **HELLO, "outthink": {"strategy": text}}, "strategy", told)
+        for text, told in (
+            ("cascade(models=['x@http://127.0.0.1:9/v1', fake])", "no model of this server; use fake"),
+            ("best-of-n(verifier=prm('x@http://127.0.0.1:9'))", "no model of this server"),
+            ("auto(larger='m.gguf')", "no model of this server"),
+            ("refine(best-of-n(verifier=judge(model=elsewhere)))", "no model of this server"),
+            ("best-of-n(verifier=probe('/etc/passwd'))", "names a file of the server"),
+            ("fallback(direct, auto(policy='nothing-here.json'))", "names a file of the server"),
+            ("best-of-n(verifier=stack([probe(file=a)], file=b))", "names a file of the server"),
+        )
+    ),
 ]
 
 

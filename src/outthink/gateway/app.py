@@ -30,7 +30,7 @@ def application(gateway: Gateway) -> ASGIApp:
     began = int(time.time())
 
     async def chat(request: Request) -> ASGIApp:
-        asked = read_chat(await _body(request, gateway.largest), gateway.models, gateway.strategy)
+        asked = read_chat(await _body(request, gateway.largest), gateway.models, gateway.strategy, gateway.aliases)
         return Streamed(gateway, asked) if asked.stream else Whole(gateway, asked)
 
     def described(model: str) -> dict[str, object]:

@@ -44,6 +44,7 @@ class Gateway:
         largest: int = 32 << 20,
     ) -> None:
         self.engine, self.models, self.strategy = engine, models, strategy
+        self.aliases = tuple(engine.config.models)
         self.ping, self.largest = ping, largest
         self.stopping = anyio.Event()
         self.runs = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
@@ -85,14 +85,19 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     include_usage: bool = False
 
 
-def read_chat(data: bytes, models: Mapping[str, str], default: str | None) -> ChatRequest:
-    """A chat completion request. ``models``: texts by public id. Raises `InputError` before anything is spent."""
+def read_chat(
+    data: bytes, models: Mapping[str, str], default: str | None, aliases: Collection[str] = ()
+) -> ChatRequest:
+    """A chat completion request. ``models``: texts by public id; ``aliases``: of the configuration, which a client's
+    strategy may name besides. Raises `InputError` before anything is spent."""
     given, body = _read(data)
     _check(given, body)
     model, suffix = _model(body.model, models)
     thinking = body.outthink or Thinking()
     explicit = thinking.strategy or suffix
     strategy = explicit or default
+    if explicit is not None:
+        _check_reach(explicit, {*models, *aliases})
     if strategy is not None:
         _check_strategy(strategy)
     params = {name: value for name, value in given.items() if name not in _CONSUMED}
@@ -185,6 +190,23 @@ def _with_effort(strategy: str | None, effort: str | None, explicit: bool) -> st
         return strategy
     asked = plugins.with_argument(strategy or "auto", "effort", _EFFORTS[effort])
     return asked or (strategy if explicit else f"auto(effort={_EFFORTS[effort]})")
+
+
+def _check_reach(text: str, known: Collection[str]) -> None:
+    """A client's strategy may name this server's models and none of its files, nor any server of its own choice: the
+    server's key would be sent there."""
+    try:
+        reached = plugins.reached_for(text)
+    except InputError as error:
+        raise Rejected(str(error), param="strategy", code="invalid_strategy") from error
+    for name, value in reached:
+        if name in plugins.FILES:
+            told = f"{name} names a file of the server, which a request may not; have it set as the server's strategy"
+        elif value not in known:
+            told = f"{name}={value!r} is no model of this server; use {', '.join(sorted(known))}"
+        else:
+            continue
+        raise Rejected(told, param="strategy", code="invalid_strategy")
 
 
 def _check_strategy(text: str) -> None:
