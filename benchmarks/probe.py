@@ -16,9 +16,11 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import anyio
 import msgspec
 import numpy as np
 
+from outthink.bench.grading import Grader
 from outthink.bench.stats import accuracy_difference
 from outthink.bench.verifiers.evaluate import auc
 from outthink.bench.verifiers.fit import folds
@@ -49,7 +51,7 @@ def read(path: str) -> list[Graded]:
     with Path(path).open(encoding="utf-8") as lines:
         first = json.loads(lines.readline())
         if "tokens" in first["samples"][0]:
-            return read_graded([path])
+            return anyio.run(read_graded, [path])
         lines.seek(0)
         return [_foreign(json.loads(line)) for line in lines]
 
@@ -60,8 +62,13 @@ def _foreign(row: dict) -> Graded:
         for one in row["samples"]
     )
     pool = PoolRow(id=row["id"], question=row["question"], answer=row["answer"], kind="expression", samples=samples)
-    found = graded(msgspec.structs.replace(pool, extra={"grader": "math"}), row["id"])
+    found = anyio.run(_graded, msgspec.structs.replace(pool, extra={"grader": "math"}))
     return Graded(found.row, found.candidates, tuple(float(one["correct"]) for one in row["samples"]), found.mark)
+
+
+async def _graded(row: PoolRow) -> Graded:
+    async with Grader() as grader:
+        return await graded(row, row.id, grader)
 
 
 def measure(

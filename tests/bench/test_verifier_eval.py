@@ -2,6 +2,7 @@
 
 import json
 
+import anyio
 import numpy as np
 import pytest
 from planted import rows, write
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def questions(tmp_path):
-    return read_graded([write(tmp_path / "pool.jsonl", rows(questions=80, n=8))])
+    return anyio.run(read_graded, [write(tmp_path / "pool.jsonl", rows(questions=80, n=8))])
 
 
 class Knows:

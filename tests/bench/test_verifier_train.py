@@ -26,18 +26,18 @@ LINEAR = Recipe(heads=("linear",))
 
 @pytest.fixture
 def graded(tmp_path):
-    def make(**fields):
-        return read_graded([write(tmp_path / "made.jsonl", rows(**fields))])
+    async def make(**fields):
+        return await read_graded([write(tmp_path / "made.jsonl", rows(**fields))])
 
     return make
 
 
 async def test_a_probe_finds_on_other_questions_what_was_planted(graded, tmp_path):
-    fitted = train_probe(graded(questions=40), LINEAR)
+    fitted = train_probe(await graded(questions=40), LINEAR)
     file = str(tmp_path / "probe.json")
     write_fitted(fitted, file)
     others = [msgspec.structs.replace(row, id=f"other-{row.id}") for row in rows(questions=30, seed=9)]
-    questions = read_graded([write(tmp_path / "others.jsonl", others)])
+    questions = await read_graded([write(tmp_path / "others.jsonl", others)])
     async with Engine(FakeModel(Script())) as engine:
         report = await evaluate(engine, Probe(file), "probe", questions, orders=5)
     assert report.auc_within.low > 0.8  # 70 % of wrong chains state a false sum
@@ -47,29 +47,29 @@ async def test_a_probe_finds_on_other_questions_what_was_planted(graded, tmp_pat
     assert report.tokens == 0
 
 
-def test_the_probe_is_the_same_for_one_seed_and_knows_what_it_was_fitted_on(graded):
-    questions = graded(questions=24)
+async def test_the_probe_is_the_same_for_one_seed_and_knows_what_it_was_fitted_on(graded):
+    questions = await graded(questions=24)
     fitted = train_probe(questions, LINEAR)
     assert fitted == train_probe(questions, LINEAR)
     assert fitted.ids == tuple(f"sum-{i}" for i in range(24))
     assert (fitted.mark.model, fitted.mark.temperature) == ("planted", 0.7)
 
 
-def test_trees_are_tried_beside_the_line_and_the_report_says_what_each_lost(graded, monkeypatch):
+async def test_trees_are_tried_beside_the_line_and_the_report_says_what_each_lost(graded, monkeypatch):
     monkeypatch.setattr("outthink.bench.verifiers.fit.TREES", 5)
-    fitted = train_probe(graded(questions=24, n=4), Recipe(("symbolic",)))
+    fitted = train_probe(await graded(questions=24, n=4), Recipe(("symbolic",)))
     assert set(fitted.report["heads"]) == {"linear", "trees"}
     assert fitted.report["log_loss"] < fitted.report["base_log_loss"]
 
 
-def test_features_that_say_nothing_get_no_weight(graded):
-    fitted = train_probe(graded(questions=40), Recipe(("logprobs",), heads=("linear",)))
+async def test_features_that_say_nothing_get_no_weight(graded):
+    fitted = train_probe(await graded(questions=40), Recipe(("logprobs",), heads=("linear",)))
     assert fitted.curve is None
     assert fitted.weights is None
 
 
-def test_siblings_label_a_step_by_all_that_arrive_at_the_same_number(graded):
-    questions = graded(questions=1, n=8, seed=3)
+async def test_siblings_label_a_step_by_all_that_arrive_at_the_same_number(graded):
+    questions = await graded(questions=1, n=8, seed=3)
     (question,) = questions
     rows = table(questions, "siblings")
     whole = rows.whole & ~rows.last
@@ -86,14 +86,14 @@ def test_siblings_label_a_step_by_all_that_arrive_at_the_same_number(graded):
 
 
 async def test_a_calibrated_score_is_a_probability_and_noise_is_given_none(graded, tmp_path):
-    questions = graded(questions=60, n=16, shift=1.5)
+    questions = await graded(questions=60, n=16, shift=1.5)
     async with Engine(FakeModel(Script())) as engine:
         good = await calibrate(engine, [Recorded("rm")], questions)
         noise = await calibrate(engine, [Recorded("noise")], questions)
         file = str(tmp_path / "c.json")
         write_fitted(good, file)
         others = [msgspec.structs.replace(row, id="x" + row.id) for row in rows(questions=60, n=16, seed=4, shift=1.5)]
-        test = read_graded([write(tmp_path / "others.jsonl", others)])
+        test = await read_graded([write(tmp_path / "others.jsonl", others)])
         report = await evaluate(engine, Calibrated(Recorded("rm"), file), "rm", test, orders=2)
     assert (good.kind, good.columns) == ("calibrated", ("rm",))
     assert noise.curve is None
@@ -102,7 +102,7 @@ async def test_a_calibrated_score_is_a_probability_and_noise_is_given_none(grade
 
 
 async def test_a_stack_takes_in_what_helps_and_leaves_out_what_does_not(graded, tmp_path):
-    questions = graded(questions=60, n=16)
+    questions = await graded(questions=60, n=16)
     async with Engine(FakeModel(Script())) as engine:
         fitted = await calibrate(engine, [Recorded("noise"), Recorded("rm")], questions)
         with pytest.raises(InputError, match="told nothing"):
@@ -117,8 +117,8 @@ async def test_a_stack_takes_in_what_helps_and_leaves_out_what_does_not(graded, 
     assert Stack((Recorded("noise"), Recorded("rm")), file).alone
 
 
-def test_the_posterior_finds_that_a_true_probability_deserves_its_weight(graded):
-    questions = graded(questions=150, n=8, shift=2.0)
+async def test_the_posterior_finds_that_a_true_probability_deserves_its_weight(graded):
+    questions = await graded(questions=150, n=8, shift=2.0)
     scores = [[sample.scores["rm"] for sample in question.candidates] for question in questions]
     told = [[1 / (1 + 2.718281828 ** -(2 * s - 2)) for s in own] for own in scores]
     useful, useless = fit_weights(questions, told), fit_weights(questions, [[0.5] * 8] * 150)
@@ -127,33 +127,33 @@ def test_the_posterior_finds_that_a_true_probability_deserves_its_weight(graded)
     assert useless.columns[0].mean == pytest.approx(0.0, abs=1e-6)
 
 
-def test_too_few_questions_are_told_with_how_many_are_needed(graded):
+async def test_too_few_questions_are_told_with_how_many_are_needed(graded):
     with pytest.raises(InputError, match=r"^12 questions .* record at least 20 \(100 are better\)"):
-        train_probe(graded(questions=12))
+        train_probe(await graded(questions=12))
 
 
-def test_pools_of_two_origins_are_not_mixed(tmp_path):
+async def test_pools_of_two_origins_are_not_mixed(tmp_path):
     other = [
         msgspec.structs.replace(row, id=f"b{row.id}") for row in rows(20, mark=msgspec.structs.replace(MARK, model="b"))
     ]
     pools = [write(tmp_path / "a.jsonl", rows(20)), write(tmp_path / "b.jsonl", other)]
     with pytest.raises(InputError, match="model planted, not b"):
-        train_probe(read_graded(pools))
+        train_probe(await read_graded(pools))
     with pytest.raises(InputError, match="is in another pool too"):
-        read_graded([pools[0], pools[0]])
+        await read_graded([pools[0], pools[0]])
 
 
-def test_samples_that_are_all_right_cannot_be_told_apart(tmp_path):
+async def test_samples_that_are_all_right_cannot_be_told_apart(tmp_path):
     found = [
         msgspec.structs.replace(row, samples=tuple(s for s in row.samples if f"is {row.answer}." in s.text))
         for row in rows(60)
     ]
     with pytest.raises(InputError, match="every sample is right"):
-        train_probe(read_graded([write(tmp_path / "a.jsonl", found)]))
+        train_probe(await read_graded([write(tmp_path / "a.jsonl", found)]))
 
 
 async def test_completions_label_the_steps_of_a_few_chains_by_how_they_end(graded):
-    questions = graded(questions=5)
+    questions = await graded(questions=5)
     model = FakeModel(Script(replies=["The answer is 0."]))
     model.name = "planted"
     async with Engine(model) as engine:

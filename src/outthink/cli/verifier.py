@@ -64,7 +64,7 @@ def train(
         raise InputError(f"--hold-out takes 0 or a part under 1, not {hold_out:g}")
     if complete and (model is None or verifiers):
         raise InputError("--complete is for training a probe and needs the pool's live model; give --model")
-    questions = read_graded(pools)
+    questions = anyio.run(read_graded, pools)
     kept, held = parted(questions, [question.row.cluster for question in questions], hold_out, seed)
     fitted = anyio.run(partial(_fitted, kept, wanted, recipe, complete, model or f"pool:{pools[0]}", seed))
     write_fitted(fitted, out)
@@ -100,7 +100,7 @@ def eval_(
         report = anyio.run(partial(_on_steps, verifier, files[0], model or "fake", seed, limit, timeout, not no_cache))
         told = told_steps(report)
     else:
-        questions = _drawn(read_graded(files), limit, seed)
+        questions = _drawn(anyio.run(read_graded, files), limit, seed)
         report = anyio.run(
             partial(_evaluated, verifier, questions, model or f"pool:{files[0]}", seed, timeout, not no_cache)
         )

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outthink.answers import extract
-from outthink.bench.graders import grade
-from outthink.bench.grading import BY_ANSWER
+from outthink.bench.grading import Grader
 from outthink.bench.recording import recorded
 from outthink.bench.rows import Row
 from outthink.core.candidate import WHOLE, Candidate
@@ -35,17 +34,18 @@ class Graded:
         return self.row.problem.question
 
 
-def read_graded(pools: Sequence[str]) -> list[Graded]:
-    """The questions of one or more pools. Raises `InputError` for pools of different origin, ids that come twice, and
-    rows that nothing tells right from wrong."""
+async def read_graded(pools: Sequence[str]) -> list[Graded]:
+    """The questions of one or more pools, programs run to grade them. Raises `InputError` for pools of different
+    origin, ids that come twice, and rows that nothing tells right from wrong."""
     found: dict[str, Graded] = {}
-    for pool in pools:
-        for row in read_pool(Path(pool)):
-            if not row.samples:
-                continue
-            if row.id in found:
-                raise InputError(f"{pool}: the question {row.id!r} is in another pool too; leave one of them out")
-            found[row.id] = graded(row, f"{pool}, row {row.id}")
+    async with Grader() as grader:
+        for pool in pools:
+            for row in read_pool(Path(pool)):
+                if not row.samples:
+                    continue
+                if row.id in found:
+                    raise InputError(f"{pool}: the question {row.id!r} is in another pool too; leave one of them out")
+                found[row.id] = await graded(row, f"{pool}, row {row.id}", grader)
     if not found:
         raise InputError(
             f"{', '.join(pools)}: no samples; record some with: outthink sample DATA.jsonl POOL.jsonl --n 16"
@@ -53,14 +53,13 @@ def read_graded(pools: Sequence[str]) -> list[Graded]:
     return list(found.values())
 
 
-def graded(row: PoolRow, where: str) -> Graded:
+async def graded(row: PoolRow, where: str, grader: Grader) -> Graded:
     """A pool's row with its samples graded. Raises `InputError`."""
     data = recorded(row, where)
     candidates = tuple(_candidate(index, sample, data, row) for index, sample in enumerate(row.samples))
-    by_answer = data.grader in BY_ANSWER
-    grades = tuple(grade(data, found.answer if by_answer else found.text) for found in candidates)
+    grades = [await grader.graded(data, found.text, found.answer) for found in candidates]
     mark = Mark(model=row.fingerprint.model, prompt=row.fingerprint.prompt, temperature=row.fingerprint.temperature)
-    return Graded(data, candidates, grades, mark)
+    return Graded(data, candidates, tuple(grades), mark)
 
 
 def _candidate(index: int, sample: PoolSample, data: Row, row: PoolRow) -> Candidate:
