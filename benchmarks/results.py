@@ -54,6 +54,16 @@ SETS = (
         },
     ),
     Set(
+        "Sums of whole numbers (reasoning-gym `chain_sum`, seed 11), 0.5B",
+        "rg_chain_sum60_05b.jsonl.gz",
+        {
+            "one sample": "self-consistency(n=1)",
+            "vote of 8": "self-consistency(n=8)",
+            "best of 8, arithmetic checked (`symbolic`)": "best-of-n(n=8, verifier=recorded(symbolic))",
+            "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
+        },
+    ),
+    Set(
         "MBPP programs, 0.5B",
         "mbpp200_05b.jsonl.gz",
         {

@@ -65,6 +65,7 @@ def test_a_row_without_an_answer_can_be_recorded_but_not_graded(tmp_path):
         {"id": "4", "question": "What is 2 + 2?", "answer": "4", "level": 1},
         {"id": "5", "question": "Who?", "answer": "Ann", "kind": "span", "aliases": ["Anne"]},
         {"id": "6", "question": "make 24", "answer": "", "numbers": [1, 2, 3, 4]},
+        {"id": "7", "question": "What is 2 + 2?", "answer": "4", "grader": "reasoning-gym:chain_sum", "kind": "number"},
     ],
     ids=lambda fields: fields["id"],
 )

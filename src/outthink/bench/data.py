@@ -131,7 +131,7 @@ def row_of(
         problem=Problem(
             id=identity,
             messages=messages,
-            answer_kind=kind if name in (LISTED, NONE) else KIND_OF_GRADER.get(name, "literal"),
+            answer_kind=KIND_OF_GRADER.get(name) or (kind if name in (LISTED, NONE) or kind != "auto" else "literal"),
             choices=choices_of(fields) if name == "choice" else (),
             context=paragraphs_of(fields) if contexts == "apart" else (),
             tests=public_test(fields) if name == "tests" else None,
