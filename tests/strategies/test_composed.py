@@ -75,6 +75,15 @@ async def test_a_fallback_is_asked_only_where_the_first_comes_to_nothing():
     assert str((await solve(Fallback(Says("49", confidence=0.4), second, confidence=0.6), model())).answer) == "50"
 
 
+async def test_open_text_that_has_no_answer_to_read_is_no_failure():
+    from outthink.strategies.fallback import Fallback
+
+    second = Says("50")
+    async with Engine(model(), cache=False) as engine:
+        await engine.solve("Tell me about weeks.", strategy=Fallback(Says(None), second))
+    assert second.asked == 0
+
+
 async def test_a_fallback_keeps_the_first_answer_when_the_second_fails():
     from outthink.strategies.fallback import Fallback
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from outthink.core.candidate import Result
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run, Strategy
-from outthink.strategies.parts import attempted, part_of, surest
+from outthink.strategies.parts import accepted, attempted, part_of, surest
 from outthink.strategies.ranges import in_range
 
 
@@ -29,8 +29,8 @@ class Fallback:
     async def solve(self, problem: Problem, run: Run) -> Result:
         async with run.child(part_of(run, self.share)) as child:
             first = await attempted(self.first, problem, child)
-        if isinstance(first, Result) and first.answer is not None and (first.confidence or 0.0) >= self.confidence:
-            return first
+            if isinstance(first, Result) and await accepted(first, problem, child, None, self.confidence):
+                return first
         second = await attempted(self.second, problem, run)
         found = [result for result in (first, second) if isinstance(result, Result)]
         if not found:
