@@ -76,7 +76,7 @@ async def test_the_first_token_is_here_while_the_model_still_speaks(open_gateway
 async def test_a_vote_shows_its_progress_as_reasoning_and_does_not_stream_upstream(open_gateway):
     server = FakeServer(SCRIPT)
     async with server.serve(), open_gateway(server) as gate:
-        chunks = await chunks_of(gate, model="fake+self-consistency(n=12, width=4)", **QUESTION)
+        chunks = await chunks_of(gate, model="fake+self-consistency(n=12, width=4)", seed=3, **QUESTION)
     deltas = [chunk.choices[0].delta for chunk in chunks]
     progress = [delta.reasoning_content for delta in deltas if getattr(delta, "reasoning_content", None)]
     assert progress[0].startswith("4 of 12 samples; votes 49:")

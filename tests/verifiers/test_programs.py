@@ -104,7 +104,7 @@ async def test_a_program_that_does_not_end_is_ended_and_has_failed():
     with anyio.fail_after(20):
         found, ran, _ = await scores(Execution(), [LOOP, RIGHT])
     assert [score.raw for score in found] == [0.0, 1.0]
-    assert found[0].critique == "assert f(1) == 2: it took longer than it may"
+    assert re.fullmatch(r"assert f\(1\) == 2: it took (longer|more processor time) than it may", found[0].critique)
     assert max(event.seconds for event in ran) < 10
 
 
