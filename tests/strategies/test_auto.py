@@ -363,8 +363,8 @@ async def test_a_larger_model_goes_on_where_votes_settle_nothing_and_counts_doub
     (step,) = decided(logs[0].events, "escalate")
     assert "big goes on" in step.reason
     asked = [c for c in result.candidates if c.index >= step.numbers["samples"]]
-    assert result.votes[result.answer.text] == len(asked) == 4
-    assert result.confidence == pytest.approx(8 / (step.numbers["samples"] + 8 + 0.5))
+    assert result.votes[result.answer.text] == len(asked) == 8  # a whole wave, since the small model's votes disagree
+    assert result.confidence == pytest.approx(16 / (step.numbers["samples"] + 16 + 0.5))
     assert result.stop_reason in ("settled", "diminishing")
     assert [c.index for c in result.candidates] == list(range(len(result.candidates)))
 
@@ -526,3 +526,11 @@ async def test_a_policy_whose_predictions_fail_is_given_up_for_the_uncalibrated_
             warned.append([event.message for event in logs[0].events if isinstance(event, Warned)])
     assert warned[0] == []
     assert "samples no longer agree" in warned[-1][0]
+
+
+async def test_where_samples_disagree_a_long_prompt_is_sent_in_fewer_wider_waves():
+    torn = Script(replies=[f"The answer is {n % 4}." for n in range(64)])
+    _, model, _ = await solve(torn)
+    waves = [ask.n for ask in model.asks]
+    assert waves[0] < 8
+    assert set(waves[1:-1]) == {8}

@@ -8,6 +8,7 @@ best answer is right with a probability under `FUTILE`, as far as votes can tell
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from outthink.adaptive.curtailment import Lossless
@@ -52,13 +53,18 @@ class Control:
         numbers = {name: value for name, value in worth.numbers.items() if name != "chance"}
         return Decision(end.stop, end.reason, {**numbers, **end.numbers, "P": confidence})
 
-    def wave(self, state: State, times: int = 1) -> int:
+    def wave(self, state: State, times: int = 1, prompt: float = 0.0) -> int:
         """The fewest samples, of votes that count ``times``, that could settle the vote; `WIDEST` where none could.
 
         Asked for at once they cost what they would one by one: with fewer, it could not have stopped. Late in a vote at
-        least a fifth of what was seen, since each wave sends the prompt again and is waited for.
+        least a fifth of what was seen, since each wave is waited for; and where samples disagree, since each sends the
+        ``prompt`` (tokens) again, at least √(2 · seen · prompt / tokens of a sample): fewer would cost more in prompts
+        than they save in samples, were as many still to come as were seen.
         """
-        low, high = max(1, min(WIDEST, state.seen // 5)), WIDEST
+        low = state.seen // 5
+        if state.lead < state.seen:
+            low = max(low, math.ceil(math.sqrt(2 * state.seen * prompt / max(state.each, 1.0))))
+        low, high = max(1, min(WIDEST, low)), WIDEST
         while low < high:
             middle = (low + high) // 2
             if self._settles(state, middle * times):

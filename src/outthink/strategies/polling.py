@@ -141,9 +141,11 @@ class Poll:
     async def _wave(self, run: Run, until: int) -> End | None:
         """Ask for the next wave; why to stop where nothing came of it."""
         state = self._state(run)
-        first, size = self.next, self._size(state, until)
+        prompt = await run.prompt_tokens(self.asked.messages) if state.seen else 0  # known from the first bill
+        first, size = self.next, self._size(state, until, prompt)
         decision = self._decision(state)
-        if state.seen and not await self._worth_it(state, decision, run):
+        gain, samples = decision.numbers.get("gain", 0.0), decision.numbers.get("samples", 1.0)
+        if state.seen and not await run.worth_it(gain, prompt + samples * state.each):
             return End("diminishing", "the budget gains more elsewhere", decision.numbers)
         run.emit(Decided(action=f"sample {size}", reason=_told(state, decision), numbers=decision.numbers))
         try:
@@ -162,17 +164,11 @@ class Poll:
         self.next = first + size
         return None
 
-    async def _worth_it(self, state: State, decision: Decision, run: Run) -> bool:
-        """Whether runs that share a budget with this one leave it another wave."""
-        gain, samples = decision.numbers.get("gain", 0.0), decision.numbers.get("samples", 1.0)
-        prompt = await run.prompt_tokens(self.asked.messages)
-        return await run.worth_it(gain, prompt + samples * state.each)
-
-    def _size(self, state: State, until: int) -> int:
+    def _size(self, state: State, until: int, prompt: float) -> int:
         if self.gate is not None and self.next == 0 and self.wanted == 1:
             return 1
         left = max(1, min(state.left // self.times, until - self.next))
-        return min(left, max(self.control.wave(state, self.times), self.wanted - len(self.tally.candidates)))
+        return min(left, max(self.control.wave(state, self.times, prompt), self.wanted - len(self.tally.candidates)))
 
     def _take(self, candidate: Candidate) -> None:
         self.tally.add(candidate, self.times)
