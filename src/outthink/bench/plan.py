@@ -189,7 +189,6 @@ def read_prices(path: Path) -> dict[str, Price]:
         raise InputError(
             f'{path}: {error}; write ["MODEL"] and under it price_in = 0.1 and price_out = 0.4, in dollars per million '
             "tokens"
-            "tokens"
         ) from error
     return {model: Price(given.price_in, given.price_out, given.price_cached) for model, given in tables.items()}
 

@@ -141,6 +141,11 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
         """The probability where it is calibrated, else the raw measure; None for "cannot tell"."""
         return self.raw if self.value is None else self.value
 
+    @property
+    def passed(self) -> bool:
+        """Whether a verifier of pass and fail has passed it: a worth of 1."""
+        return self.worth is not None and self.worth >= 1
+
 
 ConfidenceSource = Literal["vote_share", "weighted_share", "token_probability", "score", "calibrated"]
 

@@ -71,7 +71,7 @@ class BestOfN:
             new = [candidate for candidate in found if candidate.index not in scores]
             told = await run.score(problem, new, self.verifier)
             scores.update((candidate.index, score) for candidate, score in zip(new, told, strict=True))
-            return any(score.worth is not None and score.worth >= 1 for score in told)
+            return any(score.passed for score in told)
 
         candidates, passed = await chains(
             asked, run, self.n, params, self.width, enough=verified if self.until_verified else None

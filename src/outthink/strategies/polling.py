@@ -19,6 +19,7 @@ from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Run, Verifier, Watch
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.rescue import rescued
+from outthink.strategies.results import agree
 from outthink.strategies.tally import Tally
 
 TRUSTED = 0.95
@@ -62,8 +63,7 @@ class Drifting:
     def met(self, firsts: Sequence[Candidate]) -> None:
         """Note the first two samples of a question, once both are here."""
         if len(firsts) == 2:
-            one, other = (found.answer for found in firsts)
-            self.watch.add(self.agreement, one is not None and other is not None and one.key == other.key)
+            self.watch.add(self.agreement, agree(*firsts))
 
 
 @dataclass
@@ -93,10 +93,11 @@ class Poll:
         """Ask in waves until there is a reason to stop; None once ``until`` samples, short of all, gave none."""
         while True:
             await self._verify(run)
-            end = self._ended(run)
+            state, decision = self._looked(run)
+            end = self._ended(run, state, decision)
             if end is None and self.next >= until:
                 return None
-            end = end or await self._wave(run, until)
+            end = end or await self._wave(run, until, state, decision)
             if end is not None:
                 run.emit(end.event(len(self.tally.candidates)))
                 return end
@@ -112,7 +113,7 @@ class Poll:
             return found
         return msgspec.structs.replace(found, confidence=self.gate.precision, confidence_source="calibrated")
 
-    def _ended(self, run: Run) -> End | None:
+    def _ended(self, run: Run, state: State, decision: Decision) -> End | None:
         """Why to stop now, None for going on."""
         if run.ended_by is not None:
             return over(run.ended_by)
@@ -120,30 +121,25 @@ class Poll:
             return None if self.next < self.affordable.most else End("exhausted", "nothing more may be asked for")
         if self.gate is not None and self.passed:
             return End("settled", "the words of the first were sure enough", {"P": self.gate.precision})
-        state = self._state(run)
-        decision = self._decision(state)
         if not state.left:
             return End("exhausted", _told(state, decision), decision.numbers)
         if not decision.stop or decision.reason is None:
             return None
         return End(decision.reason, _told(state, decision), decision.numbers)
 
-    def _state(self, run: Run) -> State:
-        return self.tally.state(self.affordable.left(run, self.next), self.times)
-
-    def _decision(self, state: State) -> Decision:
+    def _looked(self, run: Run) -> tuple[State, Decision]:
+        """Where the vote stands, and what that says."""
+        state = self.tally.state(self.affordable.left(run, self.next), self.times)
         confidence = self.tally.posterior().confidence
         decision = self.control.decide(state, confidence)
         if self.tally.scores and confidence >= (self.control.accuracy or TRUSTED):
-            return Decision(True, "settled", decision.numbers)
-        return decision
+            decision = Decision(True, "settled", decision.numbers)
+        return state, decision
 
-    async def _wave(self, run: Run, until: int) -> End | None:
+    async def _wave(self, run: Run, until: int, state: State, decision: Decision) -> End | None:
         """Ask for the next wave; why to stop where nothing came of it."""
-        state = self._state(run)
         prompt = await run.prompt_tokens(self.asked.messages) if state.seen else 0  # known from the first bill
         first, size = self.next, self._size(state, until, prompt)
-        decision = self._decision(state)
         gain, samples = decision.numbers.get("gain", 0.0), decision.numbers.get("samples", 1.0)
         if state.seen and not await run.worth_it(gain, prompt + samples * state.each):
             return End("diminishing", "the budget gains more elsewhere", decision.numbers)
@@ -155,7 +151,7 @@ class Poll:
                     if samples.landed:
                         continue
                     self._show(run, first + size)
-                    if run.time_left() is not None and self._ended(run) is not None:
+                    if run.time_left() is not None and self._ended(run, *self._looked(run)) is not None:
                         break  # leaving the block cancels what is in flight; without a deadline it is paid for anyway
         except (BudgetExhausted, ServerError) as error:
             if self.tally.empty:

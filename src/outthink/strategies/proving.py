@@ -22,7 +22,7 @@ from outthink.core.protocols import Run, Verifier
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.polling import End, cut_off, over
 from outthink.strategies.results import single
-from outthink.strategies.revising import revised
+from outthink.strategies.revising import REVISIONS, revised
 from outthink.strategies.selection import selected
 
 PATIENCE = 4
@@ -31,8 +31,6 @@ WIDEST = 4
 """Programs in a wave, at most."""
 LEAST = 0.01
 """Probability that the next program passes under which no more are bought, without calibration."""
-REVISIONS = 1_000
-"""Sample indexes of revisions begin here, apart from those of samples."""
 
 
 @dataclass
@@ -172,7 +170,7 @@ class Proof:
 
 
 def _passes(scores: Sequence[Score]) -> int:
-    return sum(score.worth is not None and score.worth >= 1 for score in scores)
+    return sum(score.passed for score in scores)
 
 
 def _chance(numbers: dict[str, float]) -> str:

@@ -15,10 +15,7 @@ from outthink.strategies.cot import ChainOfThought, prompted
 from outthink.strategies.parts import as_candidate, part_of
 from outthink.strategies.ranges import in_range
 from outthink.strategies.results import asked_for, single, with_kind
-from outthink.strategies.revising import improved
-
-FIRST = 1_000
-"""Sample indexes of revisions begin here, apart from those of samples."""
+from outthink.strategies.revising import REVISIONS, improved
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Refine:
             verifier=self.verifier,
             temperature=self.temperature,
             others=list(result.votes),
-            index=FIRST,
+            index=REVISIONS,
         )
         if best is first:
             return msgspec.structs.replace(result, stop_reason=stop)

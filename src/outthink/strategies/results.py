@@ -30,6 +30,11 @@ def asked_for(problem: Problem, most: int | None = None) -> int:
     return n
 
 
+def agree(one: Candidate, other: Candidate) -> bool:
+    """Whether both give an answer, and the same."""
+    return one.answer is not None and other.answer is not None and one.answer.key == other.answer.key
+
+
 def single(candidate: Candidate, run: Run, stop_reason: StopReason = "exhausted") -> Result:
     """One candidate as the result, its confidence the mean probability of its tokens."""
     found = candidate.logprobs

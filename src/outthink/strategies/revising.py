@@ -19,7 +19,10 @@ from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import Run, Verifier
 from outthink.strategies.cot import CHAIN_TOKENS
 from outthink.strategies.rescue import rescued
+from outthink.strategies.results import agree
 
+REVISIONS = 1_000
+"""Sample indexes of revisions begin here, apart from those of samples."""
 _LONGEST = 600
 """Characters of a critique that are shown."""
 _SECOND_LOOK = "Look at each step once more. If a step is wrong, correct it from there on; else keep the answer."
@@ -44,7 +47,7 @@ async def examined(
     scores = [await _scored(problem, candidate, run, check) for check in _checks(problem, verifier)]
     worth = next((score.worth for score in scores if score.worth is not None), None)
     words = next((score.critique for score in scores if score.critique), "")
-    if not words and problem.tests and scores[0].worth == 1.0:
+    if not words and problem.tests and scores[0].passed:
         return Finding(worth, passed=True)
     if not words and len(others) > 1:
         words = f"Other attempts came to {', '.join(others[:4])}. Find out which is right."
@@ -111,7 +114,7 @@ async def improved(
             return best, found, "diminishing"
         look = await examined(problem, version, run, verifier, others)
         if _better(version, look, best, found):
-            unchanged = not look.passed and not look.words and _same(version, best)
+            unchanged = not look.passed and not look.words and agree(version, best)
             best, found = version, look
             if unchanged:
                 return best, found, "settled"
@@ -125,7 +128,3 @@ def _better(version: Candidate, look: Finding, best: Candidate, found: Finding) 
     if found.worth is not None:
         return look.worth is not None and look.worth >= found.worth
     return True
-
-
-def _same(one: Candidate, other: Candidate) -> bool:
-    return one.answer is not None and other.answer is not None and one.answer.key == other.answer.key

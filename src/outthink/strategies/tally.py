@@ -12,7 +12,7 @@ from outthink.answers import Votes
 from outthink.core.candidate import Candidate, Result, Score, StopReason
 from outthink.core.protocols import Run
 from outthink.strategies.results import elected, single
-from outthink.strategies.weighing import posterior_of
+from outthink.strategies.weighing import highest, posterior_of
 
 _UNKNOWN = Score(verifier="")
 CLOSE = 1
@@ -80,18 +80,15 @@ class Tally:
         if plain is None:
             found = min(self.candidates or self._cut, key=lambda found: found.index)
             return msgspec.structs.replace(single(found, run, stop), stop_reason=stop)
-        standing = self.posterior().probabilities
-        ranked = [
-            (round(standing[group[0].answer.key], 12), group) for group in self.votes.classes() if group[0].answer
-        ]
-        probability, best = max(ranked, key=lambda one: one[0])
+        found = self.posterior()
+        best = highest(self.votes, found.probabilities)
         leader = max(best, key=lambda found: (self.scores.get(found.index, _UNKNOWN).worth or 0.0, -found.index))
         return msgspec.structs.replace(
             plain,
             answer=leader.answer,
             message=leader.message,
             text=leader.text,
-            confidence=probability,
+            confidence=round(found.confidence, 12),
             confidence_source="calibrated" if self.calibrated else "weighted_share",
         )
 

@@ -8,7 +8,7 @@ candidate that the verifier cannot tell anything about counts as an average one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -109,6 +109,19 @@ def by_sum(candidates: Sequence[Candidate], own: Sequence[float], run: Run, stop
     return _shown(candidates, own, totals, run, stop_reason, None)
 
 
+def highest(votes: Votes, standing: Mapping[str, float]) -> list[Candidate]:
+    """The candidates of the answer that stands highest by its key, of equals the one that a plain vote prefers.
+
+    Some candidate has to have voted.
+    """
+
+    def stands(group: list[Candidate]) -> float:
+        answer = group[0].answer
+        return -math.inf if answer is None else round(standing[answer.key], 12)
+
+    return max(votes.classes(), key=stands)
+
+
 def _shown(
     candidates: Sequence[Candidate],
     own: Sequence[float],
@@ -123,11 +136,10 @@ def _shown(
         votes.add(candidate)
     run.emit(Voted(votes=votes.counts(), seen=votes.seen, n=len(candidates)))
     worth = {candidate.index: value for candidate, value in zip(candidates, own, strict=True)}
-    ranked = [(round(standing[group[0].answer.key], 12), group) for group in votes.classes() if group[0].answer]
     plain = elected(votes, stop_reason)
-    if not ranked or plain is None:
+    if plain is None:
         return None
-    best = max(ranked, key=lambda one: one[0])[1]
+    best = highest(votes, standing)
     leader = max(best, key=lambda found: (worth[found.index], -found.index))
     whole = sum(own)
     source: ConfidenceSource = "weighted_share" if sure is None else "calibrated"

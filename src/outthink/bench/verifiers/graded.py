@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from outthink.answers import extract
+from outthink.bench.deck import Deck
 from outthink.bench.grading import Grader
 from outthink.bench.recording import recorded
 from outthink.bench.rows import Row
-from outthink.core.candidate import WHOLE, Candidate
+from outthink.core.candidate import Candidate
 from outthink.core.errors import InputError
-from outthink.models.pool import PoolRow, PoolSample, read_pool, summary_of
+from outthink.models.pool import PoolRow, read_pool
 from outthink.verifiers.fitted import Mark
 
 LEAST = 20
@@ -56,27 +56,11 @@ async def read_graded(pools: Sequence[str]) -> list[Graded]:
 async def graded(row: PoolRow, where: str, grader: Grader) -> Graded:
     """A pool's row with its samples graded. Raises `InputError`."""
     data = recorded(row, where)
-    candidates = tuple(_candidate(index, sample, data, row) for index, sample in enumerate(row.samples))
+    deck = Deck(row, Path())  # without a name of its own, where the pool tells no model
+    candidates = tuple(deck.candidate(i, i, data.problem, None, True) for i in range(len(row.samples)))
     grades = [await grader.graded(data, found.text, found.answer) for found in candidates]
     mark = Mark(model=row.fingerprint.model, prompt=row.fingerprint.prompt, temperature=row.fingerprint.temperature)
     return Graded(data, candidates, tuple(grades), mark)
-
-
-def _candidate(index: int, sample: PoolSample, data: Row, row: PoolRow) -> Candidate:
-    """A sample as the engine would hand it to a verifier."""
-    message = sample.message or {"role": "assistant", "content": sample.text}
-    cut = sample.finish not in WHOLE
-    return Candidate(
-        index=index,
-        message=message,
-        text=sample.text,
-        finish=sample.finish,
-        tokens=sample.tokens,
-        model=row.fingerprint.model,
-        answer=extract(sample.text, data.kind, data.problem.choices, marked=cut, message=message),
-        logprobs=summary_of(sample),
-        scores=sample.scores,
-    )
 
 
 def origin(questions: Sequence[Graded]) -> Mark:
