@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
 import msgspec
 import openai
@@ -26,6 +27,13 @@ def anyio_backend():
 def short_waits(monkeypatch):
     monkeypatch.setattr(call, "_BACKOFF_FIRST", 0.001)
     monkeypatch.setattr(call, "_BACKOFF_MOST", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def numbered_draws(monkeypatch):
+    """Requests without a seed get other ones each time, and the same in every run of a test."""
+    draws = count(3)
+    monkeypatch.setattr("outthink.gateway.request.secrets.randbelow", lambda _: next(draws))
 
 
 @dataclass
