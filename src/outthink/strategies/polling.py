@@ -145,8 +145,8 @@ class Poll:
         apart = self.params.stop_below is not None  # each sample then sends the prompt, however wide the wave
         first, size = self.next, self._size(state, until, 0 if apart else prompt)
         gain, samples = decision.numbers.get("gain", 0.0), decision.numbers.get("samples", 1.0)
-        prompts = prompt * samples if apart else prompt
-        if state.seen and not await run.worth_it(gain, prompts + samples * state.each):
+        cost = samples * state.each + prompt * (samples if apart else 1)
+        if state.seen and not await run.worth_it(gain, cost):
             return End("diminishing", "the budget gains more elsewhere", decision.numbers)
         run.emit(Decided(action=f"sample {size}", reason=_told(state, decision), numbers=decision.numbers))
         try:
