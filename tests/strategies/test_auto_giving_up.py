@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from outthink import Engine, Problem
+from outthink.adaptive.curtailment import Curtail
 from outthink.adaptive.drift import Drift
 from outthink.adaptive.gate import Gate
 from outthink.adaptive.giving_up import GiveUp
@@ -131,8 +132,9 @@ async def test_a_policy_without_it_asks_as_before(auto):
 @pytest.mark.anyio
 async def test_a_chain_that_came_whole_but_fell_below_counts_as_one_that_was_cut(auto):
     fake = FakeModel(Doubtful(replies=(DOUBT, SURE, DOUBT)), lacks=("stream",))
-    result, _ = await solve(fake, auto())
-    cut, _ = await solve(model(DOUBT, SURE, DOUBT), auto())
+    told = Weights(silent=0.1, cut=4.0, calibrated=True)
+    result, _ = await solve(fake, auto(weights=told))
+    cut, _ = await solve(model(DOUBT, SURE, DOUBT), auto(weights=told))
     assert (result.votes, result.confidence) == (cut.votes, cut.confidence)
     assert result.votes == {"49": 2}
 
@@ -192,6 +194,9 @@ async def test_agreement_is_watched_only_where_chains_are_given_up_as_it_was_cou
     assert seen == met
 
 
+TORN = ["so " * 28 + f"The answer is {k}." for k in (1, 1, 2, 1, 1, 2, 2, 1)]
+
+
 @pytest.mark.anyio
 async def test_each_sample_pays_its_prompt_where_runs_share_a_budget(auto, monkeypatch):
     asked = []
@@ -201,15 +206,19 @@ async def test_each_sample_pays_its_prompt_where_runs_share_a_budget(auto, monke
         return False
 
     monkeypatch.setattr("outthink.engine.run.EngineRun.worth_it", worth_it)
-    torn, prompts = ["so " * 28 + f"The answer is {k % 4}." for k in range(64)], []
-    for giving_up in (SPARES, None):
-        fake = model(*torn)
-        _, events = await solve(fake, auto(giving_up, rule=Fixed(30), limit=30, certified=False, price=1e-9))
-        stop = of(events, Decided)[-1]
-        prompt = count_prompt(fake.asks[0].messages)
-        prompts.append((asked.pop() - stop.numbers["samples"] * 32) / prompt)
-        expected = stop.numbers["samples"]
-    assert prompts == pytest.approx([expected, 1])
+    for giving_up, prompts in ((SPARES, 2), (None, 1)):
+        fake = model(*TORN)
+        _, events = await solve(fake, auto(giving_up, rule=Curtail(), limit=32))
+        assert of(events, Decided)[-1].numbers["samples"] == 2  # what would be worth most
+        assert asked.pop() == 2 * 32 + prompts * count_prompt(fake.asks[0].messages)
+
+
+@pytest.mark.anyio
+async def test_waves_are_no_wider_for_a_prompt_that_each_sample_sends_anyway(auto):
+    _, events = await solve(model(*TORN), auto(rule=Curtail(), limit=32))
+    _, wider = await solve(model(*TORN), auto(None, rule=Curtail(), limit=32))
+    waves, others = ([e.action for e in of(known, Decided) if "sample" in e.action] for known in (events, wider))
+    assert (waves[:2], others[:2]) == (["sample 3", "sample 3"], ["sample 3", "sample 7"])
 
 
 @pytest.mark.anyio
