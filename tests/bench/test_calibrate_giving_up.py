@@ -9,7 +9,7 @@ import pytest
 from outthink.adaptive.gate import Gate
 from outthink.adaptive.giving_up import GiveUp
 from outthink.adaptive.policy import Policy
-from outthink.adaptive.stopping import Fixed
+from outthink.adaptive.stopping import Fixed, Lead
 from outthink.bench.calibrate import giving_up, votes
 from outthink.bench.calibrate.fitting import Asked, calibrate
 from outthink.bench.calibrate.held_out import held_out
@@ -103,6 +103,14 @@ def test_the_prompts_that_are_sent_again_are_taken_off(prompt, told):
     found, why = fit(questions(prompt=prompt), Fixed(4) if told is None else Fixed(8))
     assert (found is None, told or "") == (told is not None, why if told is None else told)
     assert (told or "") in why
+
+
+def test_votes_that_are_missed_may_cost_more_than_is_spared():
+    """With a lead of two, two wrong chains of eight cost a sample or two more than they spare."""
+    samples = (*(replace(RIGHT, tokens=800),) * 6, *(replace(RIGHT, logprobs=DIPPING),) * 2)
+    found, why = fit(questions(samples=samples), Lead(2))
+    assert found is None
+    assert "a vote without those chains takes more samples" in why
 
 
 def test_a_question_with_a_longer_prompt_than_is_spared_stays_as_it_is():

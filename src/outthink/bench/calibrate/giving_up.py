@@ -89,8 +89,10 @@ def fit(
     if not isinstance(choice.rule, GiveUp):
         return None, f"no chain is given up: no threshold can be certified to lose at most {loss:.1%} with the rule"
     spared = 1 - choice.tokens / float(whole.at(stops(whole, rule, gate, questions)).tokens.mean())
+    if spared < 0:
+        return None, "no chain is given up: more would be spent, since a vote without those chains takes more samples"
     if spared < LEAST:
-        return None, f"no chain is given up: of the tokens {max(0.0, spared):.1%} would be spared"
+        return None, f"no chain is given up: of the tokens {spared:.1%} would be spared"
     return choice.rule, ""
 
 
