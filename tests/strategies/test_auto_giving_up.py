@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from doubtful import DOUBT, STOP_AT, SURE, WHOLE, Doubtful
 
 from outthink import Engine, Problem
 from outthink.adaptive.curtailment import Curtail
@@ -19,23 +20,11 @@ from outthink.models.fake import FakeModel
 from outthink.models.fake_server import FakeServer
 from outthink.models.http import HttpModel
 from outthink.models.pool import PoolRow, PoolSample
-from outthink.models.script import Said, Script, count_prompt
+from outthink.models.script import count_prompt
 from outthink.plugins import strategy
 
 QUESTION = "How many days are there in 7 weeks?"
-SURE = "so " * 60 + "The answer is 49."
-DOUBT = "so " * 40 + "um " * 200 + "The answer is 48."
-STOP_AT = 50  # by hand: the mean of 32 tokens passes -1 with the tenth at -3 among those at -0.2
-WHOLE = {text: len(text.split()) for text in (SURE, DOUBT)}
 SPARES = GiveUp(below=-1.0, saves=10_000)
-
-
-class Doubtful(Script):
-    """A script that is unsure of every ``um``."""
-
-    def say(self, messages, seed, max_tokens, stop=()):
-        said = super().say(messages, seed, max_tokens, stop)
-        return Said(said.tokens, tuple(-3.0 if "um" in t else -0.2 for t in said.tokens), said.finish)
 
 
 def model(*replies, **options):
