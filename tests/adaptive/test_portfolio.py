@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from outthink.adaptive.curtailment import Curtail
+from outthink.adaptive.giving_up import GiveUp
 from outthink.adaptive.policy import AnyRule, Policy, from_json, to_json
 from outthink.adaptive.portfolio_fit import adaptive_ladders, choose, lower, simple_ladders, tried
 from outthink.adaptive.posterior import Column, Weights
@@ -131,6 +132,7 @@ def test_a_policy_survives_json_and_knows_where_it_does_not_belong() -> None:
     policy = Policy(
         rule=Curtail(0.02, growth=0.3, diffuse=1.0, unit=700.0),
         weights=Weights(columns=(Column(mean=0.3),), calibrated=True),
+        giving_up=GiveUp(below=-1.25, saves=80.0),
         fingerprint={"model": "a", "temperature": "0.7"},
         fitted=("q1", "q2"),
         certified=True,
@@ -138,6 +140,11 @@ def test_a_policy_survives_json_and_knows_where_it_does_not_belong() -> None:
     assert from_json(to_json(policy)) == policy
     assert policy.differs({"model": "a", "temperature": "0.7", "extra": "x"}) == ()
     assert policy.differs({"model": "b", "temperature": "0.2"}) == ("model", "temperature")
+
+
+def test_a_policy_from_before_chains_were_given_up_gives_none_up() -> None:
+    older = to_json(Policy(rule=Lead(2), giving_up=GiveUp(-1.0, 9.0))).replace(b'"giving_up"', b'"something_else"')
+    assert from_json(older) == Policy(rule=Lead(2))
 
 
 @pytest.mark.parametrize(

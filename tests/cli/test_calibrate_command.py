@@ -7,7 +7,10 @@ import msgspec
 import pytest
 from planted_votes import votes
 
-from outthink.adaptive.policy import from_json
+from outthink.adaptive.giving_up import GiveUp
+from outthink.adaptive.policy import Policy, from_json
+from outthink.bench.calibrate.fitting import Calibration
+from outthink.cli import calibrate_table
 from outthink.strategies.direct import Direct
 
 
@@ -70,6 +73,12 @@ def test_what_cannot_be_done_is_told_in_one_line(outthink, pool, tmp_path, argum
     assert told in err
     assert err.count("\n") == 1
     assert not (tmp_path / "p.json").exists()
+
+
+def test_what_is_given_up_is_in_the_table():
+    policy = Policy(giving_up=GiveUp(below=-1.25, saves=80.0))
+    table = calibrate_table.told(Calibration(policy, None, (), False), "f")
+    assert "a chain of which 32 tokens lie under -1.250: spares 80 a sample" in table
 
 
 def test_a_place_that_cannot_be_written_is_told(outthink, pool, tmp_path):

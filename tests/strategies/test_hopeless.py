@@ -4,6 +4,7 @@ import math
 
 import anyio
 import pytest
+from doubtful import DOUBT, STOP_AT, SURE, WHOLE, Doubtful
 
 from outthink import Engine, plugins
 from outthink.core.candidate import GROUP, summarise_logprobs
@@ -14,22 +15,9 @@ from outthink.engine.partial import Growing
 from outthink.models.fake import FakeModel
 from outthink.models.fake_server import FakeServer
 from outthink.models.http import HttpModel
-from outthink.models.script import Said, Script
 from outthink.verifiers.confidence import stop_threshold
 
 QUESTION = "How many days are there in 7 weeks?"
-SURE = "so " * 60 + "The answer is 49."
-DOUBT = "so " * 40 + "um " * 200 + "The answer is 48."
-STOP_AT = 50  # by hand: the mean of 32 tokens passes -1 with the tenth at -3 among those at -0.2
-WHOLE = {text: len(text.split()) for text in (SURE, DOUBT)}
-
-
-class Doubtful(Script):
-    """A script that is unsure of every ``um``."""
-
-    def say(self, messages, seed, max_tokens, stop=()):
-        said = super().say(messages, seed, max_tokens, stop)
-        return Said(said.tokens, tuple(-3.0 if "um" in t else -0.2 for t in said.tokens), said.finish)
 
 
 def replies(*texts):

@@ -8,6 +8,7 @@ import msgspec
 
 from outthink.adaptive.curtailment import Curtail, Lossless
 from outthink.adaptive.gate import Gate, Measure
+from outthink.adaptive.giving_up import GiveUp
 from outthink.adaptive.hazard import Solvable
 from outthink.adaptive.posterior import Weights
 from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, Window
@@ -20,9 +21,10 @@ AnyRule = Fixed | Lossless | Curtail | Lead | Closing | Beta | Window | BayesFac
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """When to stop and how much to believe.
 
-    ``gate``: when one sample is enough, None for never. ``solvable``: how questions differ, for a verifier of pass and
-    fail. ``price``: accuracy a token, under which a wave is not bought. ``held_out``: its figures on questions that it
-    was not fitted on, each a name and a number.
+    ``gate``: when one sample is enough, None for never. ``giving_up``: when a chain is stopped in mid-generation, None
+    for never; ``weights`` and ``agreement`` then count such a chain as one without an answer. ``solvable``: how
+    questions differ, for a verifier of pass and fail. ``price``: accuracy a token, under which a wave is not bought.
+    ``held_out``: its figures on questions that it was not fitted on, each a name and a number.
     ``fingerprint``: of the samples it was fitted on (model, prompt, temperature, …), compared by `differs`. ``fitted``:
     the ids of those questions, so that nobody reports on them. ``certified``: the rule (with a verifier, the price)
     passed `portfolio_fit.choose`. ``columns``: what the columns of ``weights`` hold, in their order: measures of a
@@ -34,6 +36,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rule: AnyRule = Curtail()
     weights: Weights = Weights()
     gate: Gate | None = None
+    giving_up: GiveUp | None = None
     solvable: Solvable = Solvable()
     price: float = 1e-6
     held_out: dict[str, float] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from outthink.adaptive.policy import AnyRule, Policy
 from outthink.bench.calibrate.fitting import Calibration
 from outthink.bench.calibrate.held_out import HeldOut
+from outthink.core.candidate import GROUP
 
 
 def told(found: Calibration, file: str) -> str:
@@ -28,6 +29,12 @@ def _parts(policy: Policy, programs: bool) -> Iterator[tuple[str, str]]:
     if policy.gate is not None:
         gate = policy.gate
         yield "gate", f"log probability {gate.measure} >= {gate.least:.3f}: right in {gate.precision:.1%}"
+    if policy.giving_up is not None:
+        found = policy.giving_up
+        yield (
+            "giving up",
+            f"a chain of which {GROUP} tokens lie under {found.below:.3f}: spares {found.saves:.0f} a sample",
+        )
     weights = policy.weights
     with_ = f", with log probability {policy.columns[0]}" if policy.columns else ""
     yield (

@@ -107,9 +107,10 @@ class GivenUp(EventBase):
 
 
 class Decided(EventBase):
-    """An adaptive strategy decides: ``action`` (``sample 4``, ``verify 2``, ``revise``, ``escalate``, ``stop``), why in
-    words, and the ``numbers`` behind it: ``P`` the probability of the leading answer, ``gain`` what the wave worth most
-    would add to it, ``samples`` its size, ``rate`` its gain a token, ``seen`` the samples so far."""
+    """An adaptive strategy decides: ``action`` (``sample 4``, ``verify 2``, ``revise``, ``escalate``, ``stop``, ``give
+    up hopeless chains``), why in words, and the ``numbers`` behind it: ``P`` the probability of the leading answer,
+    ``gain`` what the wave worth most would add to it, ``samples`` its size, ``rate`` its gain a token, ``seen`` the
+    samples so far."""
 
     action: str
     reason: str

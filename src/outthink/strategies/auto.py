@@ -24,7 +24,7 @@ from outthink.core.protocols import Run, Verifier
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.direct import Direct
-from outthink.strategies.policies import fitting, read_policy
+from outthink.strategies.policies import fitting, giving_up, read_policy
 from outthink.strategies.polling import Drifting, End, Poll
 from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.proving import Proof
@@ -87,6 +87,7 @@ class Auto:
         return HORIZONS[self.effort or "medium"]
 
     async def _voted(self, problem: Problem, asked: Problem, policy: Policy | None, run: Run) -> Result:
+        policy = policy and await giving_up(policy, asked, run)
         known, horizon = policy or UNCALIBRATED, self._horizon(policy)
         # A rule that calibration certified decides alone: the policy's price comes on top only where it certified none.
         control = Control(
@@ -99,7 +100,10 @@ class Auto:
         poll = Poll(
             problem,
             asked,
-            self._params(logprobs=known.gate is not None or self.verifier is not None),
+            self._params(
+                logprobs=known.gate is not None or self.verifier is not None,
+                stop_below=known.giving_up and known.giving_up.below,
+            ),
             control,
             Tally(known.weights if known.weights.calibrated else None),
             Affordable(run, horizon),
@@ -151,5 +155,7 @@ class Auto:
             run.emit(Warned(message=f"{self.larger} could not go on: {error}"))
             return end or ALL
 
-    def _params(self, *, logprobs: bool) -> SamplingParams:
-        return SamplingParams(temperature=TEMPERATURE, max_tokens=CHAIN_TOKENS, logprobs=logprobs)
+    def _params(self, *, logprobs: bool, stop_below: float | None = None) -> SamplingParams:
+        return SamplingParams(
+            temperature=TEMPERATURE, max_tokens=CHAIN_TOKENS, logprobs=logprobs, stop_below=stop_below
+        )

@@ -2,9 +2,9 @@
 
 A chain whose lowest group of tokens falls below a threshold is stopped there and does not vote, and neither does one
 that falls below it and was there whole (from the cache, or from a server that does not stream): which samples vote
-does not depend on how they came. The threshold is calibrated once for a model and a kind of task
-(`outthink.verifiers.confidence.stop_threshold`), not on each question's first sixteen chains, which would cost more
-than is saved where few are sampled. Confidence is that of the sampled tokens.
+does not depend on how they came. The threshold is calibrated once for a model and a kind of task (for `auto` by
+``outthink calibrate``, else by `outthink.verifiers.confidence.stop_threshold`), not on each question's first sixteen
+chains, which would cost more than is saved where few are sampled. Confidence is that of the sampled tokens.
 """
 
 from __future__ import annotations

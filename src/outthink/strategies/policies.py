@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from outthink.adaptive.policy import Policy, from_json
 from outthink.core.errors import InputError
-from outthink.core.events import Warned
+from outthink.core.events import Decided, Warned
 from outthink.core.problem import Problem, prompt_fingerprint
 from outthink.core.protocols import Run
 
@@ -70,3 +72,19 @@ def fitting(policy: Policy, file: str, asked: Problem, question: str, temperatur
     told = " and ".join(f"{name} {policy.fingerprint[name]}, not {here[name]}" for name in names)
     run.emit(Warned(message=f"the policy {file} was fitted on {told}; the uncalibrated rules are used"))
     return None
+
+
+async def giving_up(policy: Policy, asked: Problem, run: Run) -> Policy:
+    """The policy for this question: its chains are given up only where that spares more than the prompts that it sends.
+
+    Where they are not, how often samples agree is not known, since that was counted with chains given up.
+    """
+    found = policy.giving_up
+    if found is None:
+        return policy
+    prompt = await run.prompt_tokens(asked.messages)
+    numbers = {"below": found.below, "saves": found.saves, "prompt": float(prompt)}
+    told = f"that spares {found.saves:.0f} tokens a sample, and each sends the prompt of {prompt}"
+    action = "give up hopeless chains" if found.pays(prompt) else "give up no chain"
+    run.emit(Decided(action=action, reason=told, numbers=numbers))
+    return policy if found.pays(prompt) else msgspec.structs.replace(policy, giving_up=None, agreement=None)

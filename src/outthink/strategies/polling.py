@@ -18,6 +18,7 @@ from outthink.core.events import Decided, Voted, Warned
 from outthink.core.problem import Problem, SamplingParams
 from outthink.core.protocols import EndedBy, Run, Verifier, Watch
 from outthink.strategies.affordable import Affordable
+from outthink.strategies.hopeless import given_up
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import agree
 from outthink.strategies.tally import Tally
@@ -103,8 +104,10 @@ class Poll:
                 return end
 
     def hand_over(self) -> None:
-        """A larger model goes on: its votes count double (until calibrated), and it is heard before anything stops."""
+        """A larger model goes on: its votes count double (until calibrated), it is heard before anything stops, and its
+        chains are not given up, since how sure of its words a model is differs."""
         self.times, self.wanted = 2, len(self.tally.candidates) + PROBE
+        self.params = msgspec.structs.replace(self.params, stop_below=None)
 
     def result(self, run: Run, stop: StopReason) -> Result:
         """What the vote came to; an answer that passed the gate alone has the gate's precision."""
@@ -139,15 +142,17 @@ class Poll:
     async def _wave(self, run: Run, until: int, state: State, decision: Decision) -> End | None:
         """Ask for the next wave; why to stop where nothing came of it."""
         prompt = await run.prompt_tokens(self.asked.messages) if state.seen else 0  # known from the first bill
-        first, size = self.next, self._size(state, until, prompt)
+        apart = self.params.stop_below is not None  # each sample then sends the prompt, however wide the wave
+        first, size = self.next, self._size(state, until, 0 if apart else prompt)
         gain, samples = decision.numbers.get("gain", 0.0), decision.numbers.get("samples", 1.0)
-        if state.seen and not await run.worth_it(gain, prompt + samples * state.each):
+        cost = samples * state.each + prompt * (samples if apart else 1)
+        if state.seen and not await run.worth_it(gain, cost):
             return End("diminishing", "the budget gains more elsewhere", decision.numbers)
         run.emit(Decided(action=f"sample {size}", reason=_told(state, decision), numbers=decision.numbers))
         try:
             async with run.fan_out(self.asked, self.params, size, width=size, first=first) as samples:
                 async for candidate in samples:
-                    self._take(await resolved(await rescued(self.asked, candidate, run)))
+                    await self._take(candidate, run)
                     if samples.landed:
                         continue
                     self._show(run, first + size)
@@ -166,11 +171,15 @@ class Poll:
         left = max(1, min(state.left // self.times, until - self.next))
         return min(left, max(self.control.wave(state, self.times, prompt), self.wanted - len(self.tally.candidates)))
 
-    def _take(self, candidate: Candidate) -> None:
-        self.tally.add(candidate, self.times)
+    async def _take(self, candidate: Candidate, run: Run) -> None:
+        if given_up(candidate, self.params.stop_below):
+            self.tally.give_up(candidate, self.times)
+        else:
+            candidate = await resolved(await rescued(self.asked, candidate, run))
+            self.tally.add(candidate, self.times)
+            if self.gate is not None and candidate.index == 0 and candidate.answer is not None:
+                self.passed = self.gate.passes(candidate.logprobs)
         self.next += 1
-        if self.gate is not None and candidate.index == 0 and candidate.answer is not None:
-            self.passed = self.gate.passes(candidate.logprobs)
         if self.drift is not None and candidate.index < 2:
             self.drift.met([found for found in self.tally.candidates if found.index < 2])
 

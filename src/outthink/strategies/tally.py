@@ -11,6 +11,7 @@ from outthink.adaptive.state import State
 from outthink.answers import Votes
 from outthink.core.candidate import Candidate, Result, Score, StopReason
 from outthink.core.protocols import Run
+from outthink.strategies.hopeless import surest
 from outthink.strategies.results import elected, single
 from outthink.strategies.weighing import highest, posterior_of
 
@@ -29,6 +30,7 @@ class Tally:
         self._weights = weights
         self._times: dict[int, int] = {}
         self._cut: list[Candidate] = []
+        self._given_up: list[Candidate] = []
 
     @property
     def empty(self) -> bool:
@@ -40,6 +42,14 @@ class Tally:
         if candidate.answer is None and candidate.finish in ("cancelled", "error"):
             self._cut.append(candidate)
             return
+        self._count(candidate, times)
+
+    def give_up(self, candidate: Candidate, times: int = 1) -> None:
+        """Count a chain that was given up: as one without an answer, even where it came whole."""
+        self._given_up.append(candidate)
+        self._count(msgspec.structs.replace(candidate, answer=None, finish="cancelled"), times)
+
+    def _count(self, candidate: Candidate, times: int) -> None:
         self.votes.add(candidate)
         self.candidates.append(candidate)
         self._times[candidate.index] = times
@@ -72,14 +82,14 @@ class Tally:
         return [min(group, key=lambda found: found.index) for group in unknown]
 
     def result(self, run: Run, stop: StopReason) -> Result:
-        """The likeliest answer, of equals the one that a plain vote prefers; else the first that said anything.
+        """The likeliest answer, of equals the one that a plain vote prefers; else the first that said anything, or the
+        surest where all were given up.
 
         Its confidence is its share of all weight, the half vote for none of the answers included.
         """
         plain = elected(self.votes, stop)
         if plain is None:
-            found = min(self.candidates or self._cut, key=lambda found: found.index)
-            return msgspec.structs.replace(single(found, run, stop), stop_reason=stop)
+            return msgspec.structs.replace(single(self._beginning(), run, stop), stop_reason=stop)
         found = self.posterior()
         best = highest(self.votes, found.probabilities)
         leader = max(best, key=lambda found: (self.scores.get(found.index, _UNKNOWN).worth or 0.0, -found.index))
@@ -91,6 +101,14 @@ class Tally:
             confidence=round(found.confidence, 12),
             confidence_source="calibrated" if self.calibrated else "weighted_share",
         )
+
+    def _beginning(self) -> Candidate:
+        """What is shown where nothing voted."""
+        hopeless = {found.index for found in self._given_up}
+        said = [found for found in self.candidates if found.index not in hopeless]
+        if not said and self._given_up:
+            return surest(self._given_up)
+        return min(said or self._cut, key=lambda found: found.index)
 
     def _streak(self) -> int:
         """How many of the last samples in a row gave one and the same answer."""

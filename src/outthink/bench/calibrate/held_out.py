@@ -12,6 +12,8 @@ from outthink.adaptive.hazard_fit import Trials
 from outthink.adaptive.policy import Policy
 from outthink.adaptive.replay_fit import Outcome, Replay
 from outthink.bench.calibrate import verified, votes
+from outthink.bench.calibrate.giving_up import cut
+from outthink.bench.calibrate.paths import passing, replayed, stops
 from outthink.bench.calibrate.questions import Question
 from outthink.bench.stats import (
     Estimate,
@@ -88,25 +90,26 @@ def held_out(questions: Sequence[Question], policy: Policy, *, programs: bool, s
         trials = verified.trials(questions, policy.limit, seed + 1)
         last = trials.stops(verified.rule_of(policy))
         sure, right = verified.confidences(trials, last, policy.solvable)
-        return _measured(policy, clusters, trials, last, sure, right, verified.ideal(trials), 0.0)
-    replay = votes.replayed(questions, policy.limit, seed + 1)
-    last = votes.stops(replay, policy.rule, policy.gate, questions)
-    sure, right = votes.confidences(replay, last, questions, policy)
-    gated = 0.0 if policy.gate is None else float(votes.passing(replay, policy.gate, questions).mean())
-    return _measured(policy, clusters, replay, last, sure, right, votes.ideal(replay), gated)
+        return _measured(policy, clusters, trials, trials.at(last), sure, right, verified.ideal(trials), 0.0)
+    whole, kept = replayed(questions, policy.limit, seed + 1), cut(questions, policy.giving_up)
+    replay = whole if policy.giving_up is None else replayed(kept, policy.limit, seed + 1)
+    last = stops(replay, policy.rule, policy.gate, kept)
+    sure, right = votes.confidences(replay, last, kept, policy)
+    gated = 0.0 if policy.gate is None else float(passing(replay, policy.gate, kept).mean())
+    return _measured(policy, clusters, whole, replay.at(last), sure, right, votes.ideal(whole), gated)
 
 
 def _measured(
     policy: Policy,
     clusters: Sequence[str],
-    replay: Replay | Trials,
-    last: NDArray[np.int64],
+    whole: Replay | Trials,
+    spent: Outcome,
     sure: Floats,
     right: Floats,
     ideal: Outcome,
     gated: float,
 ) -> HeldOut:
-    spent, full = replay.at(last), replay.fixed(policy.limit)
+    full = whole.fixed(policy.limit)
     accuracy = right.mean(axis=1)
     one = right[:, 0]
     return HeldOut(
@@ -117,7 +120,7 @@ def _measured(
         samples=float(spent.samples.mean()),
         difference=accuracy_difference(accuracy, full.right, clusters=clusters, how=HOW),
         saving=token_ratio(full.tokens, spent.tokens, clusters=clusters, how=HOW),
-        fixed={n: _mean(replay.fixed(n)) for n in (*(k for k in CURVE if k < policy.limit), policy.limit)},
+        fixed={n: _mean(whole.fixed(n)) for n in (*(k for k in CURVE if k < policy.limit), policy.limit)},
         ideal=_mean(ideal),
         gated=gated,
         brier=brier(sure[:, 0], one),

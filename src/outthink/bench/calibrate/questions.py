@@ -42,12 +42,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``gold``: the key of the right answer, None where no sample gave it."""
+    """``gold``: the key of the right answer, None where no sample gave it. ``prompt``: its tokens, 0 for not known."""
 
     id: str
     cluster: str
     samples: tuple[Sample, ...]
     gold: str | None
+    prompt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ async def _question(row: PoolRow, data: Row, labels: Labels, grader: Grader) -> 
         grades = _agreeing(said) if labels == "majority" else await _grades(data, said, grader)
     samples = tuple(_sample(*parts) for parts in zip(said, grades, passed, strict=True))
     rights = Counter(sample.key for sample in samples if sample.right and sample.key is not None)
-    return Question(row.id, data.cluster, samples, rights.most_common(1)[0][0] if rights else None)
+    gold = rights.most_common(1)[0][0] if rights else None
+    return Question(row.id, data.cluster, samples, gold, row.prompt_tokens)
 
 
 def _sample(said: Candidate, right: bool, passed: bool | None) -> Sample:

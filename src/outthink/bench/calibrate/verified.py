@@ -13,8 +13,9 @@ from outthink.adaptive.hazard_fit import Trials
 from outthink.adaptive.policy import Policy
 from outthink.adaptive.portfolio_fit import Tried, choose
 from outthink.adaptive.replay_fit import Outcome
+from outthink.bench.calibrate.paths import ORDERS
 from outthink.bench.calibrate.questions import Question
-from outthink.bench.calibrate.votes import ORDERS, Fit
+from outthink.bench.calibrate.votes import Fit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

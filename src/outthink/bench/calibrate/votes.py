@@ -1,4 +1,5 @@
-"""A policy for answers that can be counted: the certified rule, the one-sample gate, the answer posterior."""
+"""A policy for answers that can be counted: the certified rule, the one-sample gate, the giving up of hopeless chains,
+the answer posterior."""
 
 from __future__ import annotations
 
@@ -17,15 +18,15 @@ from outthink.adaptive.portfolio_fit import adaptive_ladders, choose, lower, sim
 from outthink.adaptive.posterior import Evidence, Weights, posterior
 from outthink.adaptive.posterior_fit import Recorded
 from outthink.adaptive.replay_fit import Outcome, Replay
-from outthink.adaptive.replay_fit import Question as Votes
+from outthink.bench.calibrate import giving_up
+from outthink.bench.calibrate.paths import passing, replayed, stops
 from outthink.bench.calibrate.questions import LEAST, Question, Sample
 from outthink.bench.verifiers.fit import folds, gained
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-ORDERS, PREFIXES, FOLDS = 50, 8, 5
-"""Random orders that rules are replayed in; prefixes of a question that teach the posterior; parts of a cross-fit."""
+PREFIXES, FOLDS = 8, 5
+"""Prefixes of a question that teach the posterior; parts of a cross-fit."""
 SURE = 2.0
 """Standard errors of gain from which log probabilities weigh: at 1, on 30 questions, noise was let in at times, which
 then cost points of accuracy."""
@@ -37,15 +38,6 @@ class Fit:
 
     policy: Policy
     notices: tuple[str, ...]
-
-
-def replayed(questions: Sequence[Question], limit: int, seed: int, orders: int = ORDERS) -> Replay:
-    """The questions in random orders."""
-    votes = [
-        Votes(tuple(one.key for one in q.samples), tuple(one.tokens for one in q.samples), q.gold, q.cluster)
-        for q in questions
-    ]
-    return Replay(votes, orders=orders, limit=limit, seed=seed)
 
 
 def fit(questions: Sequence[Question], limit: int, *, loss: float, seed: int, floor: float | None) -> Fit:
@@ -63,12 +55,17 @@ def fit(questions: Sequence[Question], limit: int, *, loss: float, seed: int, fl
     gate, why = _gate(replay, choice.rule, questions, loss, floor)
     if gate is None:
         notices.append(why)
+    spared, why = giving_up.fit(questions, replay, choice.rule, gate, loss=loss, seed=seed)
+    if spared is not None:  # from here on, chains end as they will
+        questions = giving_up.cut(questions, spared)
+        replay = replayed(questions, limit, seed)
     weights, columns, told = _posterior(replay, choice.rule, questions, seed)
-    notices += [told] if told else []
+    notices += filter(None, (why, told))
     policy = Policy(
         rule=choice.rule,
         weights=weights,
         gate=gate,
+        giving_up=spared,
         price=loss / max(1.0, float(full.tokens.mean())),
         columns=columns,
         agreement=_agreement(replay, gate, questions),
@@ -78,22 +75,10 @@ def fit(questions: Sequence[Question], limit: int, *, loss: float, seed: int, fl
     return Fit(policy, tuple(notices))
 
 
-def stops(replay: Replay, rule: AnyRule, gate: Gate | None, questions: Sequence[Question]) -> Ints:
-    """The last sample (from 0) of each path: the first where the gate lets it pass, else where the rule stops."""
-    last = replay.stops(rule)
-    return last if gate is None else np.where(passing(replay, gate, questions), 0, last)
-
-
 def _agreement(replay: Replay, gate: Gate | None, questions: Sequence[Question]) -> float | None:
     """How often two samples agree, where the first does not pass the gate."""
     open_ = np.ones(replay.lead.shape[:2], np.bool_) if gate is None else ~passing(replay, gate, questions)
     return float((replay.streak[:, :, 1] > 1)[open_].mean()) if open_.any() else None
-
-
-def passing(replay: Replay, gate: Gate, questions: Sequence[Question]) -> Bools:
-    """Which paths begin with a sample that answers and passes the gate; questions × orders."""
-    passes = [[one.key is not None and gate.passes(one.logprobs) for one in q.samples] for q in questions]
-    return np.stack([np.array(row)[replay.drawn[place, :, 0]] for place, row in enumerate(passes)])
 
 
 def evidence(samples: Sequence[Sample], columns: Sequence[Measure]) -> tuple[Evidence, ...]:
