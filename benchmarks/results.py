@@ -3,7 +3,8 @@
     python benchmarks/results.py [--write] [--repeats 100] [--out DIR]
 
 Each pool is benched (100 random orders of its samples), with the reports in DIR. Differences are paired by question; an
-interval is at 95 %. ``--write`` puts the tables between the marks in README.md and docs/results.md.
+interval is at 95 %. ``--write`` puts the tables between the marks in README.md and docs/results.md, and the
+plots into docs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 import anyio
 import numpy as np
+from plots import Dot, Panel, Series, figure
 
 from outthink.bench.plan import Asked
 from outthink.bench.results import ROWS, RunRow, read_lines
@@ -112,6 +114,16 @@ DUELS = (
 """Two strategies on two pools of the same questions: accuracy and compute (FLOPs) side by side."""
 
 
+CURVES = {
+    "self-consistency": ("vote of n", 0),
+    "best-of-n(verifier=recorded(name=tests))": ("best of n, one public test", 2),
+    "best-of-n(verifier=recorded(name=symbolic))": ("best of n, `symbolic`", 2),
+    "best-of-n(verifier=recorded(name=tests), width=1, until_verified=True)": ("until the test passes", 1),
+}
+"""What is drawn as a line, by its technique: name, colour."""
+DOTS = {"`auto`": "auto"}
+
+
 class Column(NamedTuple):
     """One strategy's means by question id."""
 
@@ -171,6 +183,21 @@ def table(made: Set, figures: list[StrategyFigures], cols: dict[str, Column], su
     return "\n".join(lines)
 
 
+def panel(made: Set, summary: Summary) -> Panel:
+    """The plot of one pool."""
+    lines = [
+        Series(CURVES[name][0], CURVES[name][1], [Dot(tokens, right, low or 0.0, high or 1.0, f"n = {n}")
+                                                  for n, tokens, right, low, high in points])
+        for name, points in summary.curves.items()
+        if name in CURVES
+    ]  # fmt: skip
+    for (name, _), one in zip(made.strategies.items(), summary.strategies, strict=True):
+        if name in DOTS:
+            low, high = one.accuracy_ci
+            lines.append(Series(name, 1, [Dot(one.tokens_mean, one.accuracy, low or 0.0, high or 1.0, DOTS[name])]))
+    return Panel(made.title, lines, {} if summary.oracle is None else {"any of all samples": summary.oracle})
+
+
 def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
     """The lines of one set in the README's table."""
     (name, base), *others = cols.items()
@@ -223,7 +250,7 @@ def _cascade(small: PoolRow, large: PoolRow, places: Sequence[int]) -> tuple[flo
 
 
 async def main(repeats: int, out: Path, write: bool) -> None:
-    parts, benched = [], {}
+    parts, panels, benched = [], [], {}
     brief = ["| | strategy | right, % | against the first, points | tokens × |", "|---|---|---|---|---|"]
     for made in SETS:
         pool = ROOT / "pools" / made.file
@@ -234,6 +261,8 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         labels = dict(zip(made.strategies, (one.strategy for one in summary.strategies), strict=True))
         benched[made.file] = columns(folder, made.strategies, labels)
         parts.append(table(made, summary.strategies, benched[made.file], summary))
+        if len(made.strategies) > 1:
+            panels.append(panel(made, summary))
         brief += short(made, benched[made.file], summary)
     duels: list[str] = []
     for title, one, other in DUELS:
@@ -250,6 +279,9 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         "\n".join(brief) + "\n\n" + compute,
     )
     print(full)
+    if write:
+        label = "Accuracy against tokens on recorded pools"
+        (ROOT.parent / "docs" / "results.svg").write_text(figure(panels, label))
     for name, text in (("README.md", few), ("docs/results.md", full)) if write else ():
         path = ROOT.parent / name
         marked = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)

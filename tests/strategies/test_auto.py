@@ -14,12 +14,12 @@ from outthink.adaptive.curtailment import Lossless
 from outthink.adaptive.gate import Gate
 from outthink.adaptive.hazard import Solvable
 from outthink.adaptive.policy import Policy, to_json
-from outthink.adaptive.posterior import Weights
+from outthink.adaptive.posterior import Column, Weights
 from outthink.adaptive.stopping import Lead
-from outthink.answers import Votes
+from outthink.answers import Votes, canonical
 from outthink.bench.deck import Deck
 from outthink.bench.replay import ReplayRun
-from outthink.core.candidate import Score
+from outthink.core.candidate import Candidate, LogprobSummary, Score
 from outthink.core.errors import BadSpec, BudgetTooSmall, InputError, Refused, UnknownName, Unsupported
 from outthink.core.events import CallStarted, Decided, Warned
 from outthink.core.problem import prompt_fingerprint
@@ -31,6 +31,7 @@ from outthink.plugins import strategy, strategy_text
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.auto import Auto
 from outthink.strategies.prompts import few_shot
+from outthink.strategies.tally import Tally
 
 pytestmark = pytest.mark.anyio
 QUESTION = "How many days are there in {} weeks?"
@@ -534,3 +535,38 @@ async def test_where_samples_disagree_a_long_prompt_is_sent_in_fewer_wider_waves
     waves = [ask.n for ask in model.asks]
     assert waves[0] < 8
     assert set(waves[1:-1]) == {8}
+
+
+def candidate(index, answer, mean):
+    text = f"The answer is {answer}."
+    return Candidate(
+        index=index, message={"role": "assistant", "content": text}, text=text, finish="stop", tokens=5, model="fake",
+        answer=canonical(answer, "number"), logprobs=LogprobSummary(mean, mean, mean),
+    )  # fmt: skip
+
+
+def test_log_probabilities_weigh_as_the_policy_has_them_and_not_those_of_a_larger_model():
+    weights = Weights(log_count=1.0, columns=(Column(mean=1.0),), calibrated=True)
+    said = [("1", -2.0), ("1", -2.0), ("2", -0.5)]
+
+    def confidence(columns, times):
+        tally = Tally(weights, columns)
+        for index, (answer, mean) in enumerate(said):
+            tally.add(candidate(index, answer, mean), times)
+        return tally.posterior()
+
+    found = confidence(("mean",), 1)  # log 2 - 2 against log 1 - 0.5 and log 0.5 for none of them
+    parts = {"2": math.exp(-0.5), "1": 2 * math.exp(-2.0)}
+    assert found.leader == "2"
+    assert found.confidence == pytest.approx(parts["2"] / (sum(parts.values()) + 0.5))
+    assert confidence((), 1).leader == "1"
+    assert confidence(("mean",), 2).leader == "1"
+
+
+def test_what_a_verifier_says_weighs_beside_a_policys_votes():
+    tally = Tally(Weights(log_count=1.0, columns=(Column(mean=9.0),), calibrated=True), ("mean",))
+    for index, answer in enumerate(("1", "2")):
+        tally.add(candidate(index, answer, -1.0))
+        tally.scores[index] = Score(verifier="v", raw=0.0, value=(0.2, 0.8)[index])
+    found = tally.posterior()  # odds 1/4 and 4 times one vote each, and half a vote for none
+    assert found.probabilities["2"] == pytest.approx(4 / (4 + 0.25 + 0.5))

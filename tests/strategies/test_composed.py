@@ -179,18 +179,17 @@ class Checks:
 
 
 class Learns(FakeModel):
-    """Says 48 until it is told that this is wrong."""
+    """Says one thing until it is told what is wrong, then another."""
 
-    def __init__(self, after="49"):
+    def __init__(self, after="The answer is 49.", before="The answer is 48.", sign="is wrong"):
         super().__init__(Script(words=5))
-        self.after, self.seen = after, []
+        self.after, self.before, self.sign, self.seen = after, before, sign, []
 
     async def complete(self, ask):
         from outthink.core.wire import Bill, Choice, Reply
 
         self.seen.append(ask.messages)
-        told = "is wrong" in str(ask.messages[-1]["content"])
-        text = f"The answer is {self.after if told else '48'}."
+        text = self.after if self.sign in str(ask.messages[-1]["content"]) else self.before
         choices = tuple(
             Choice(index=i, message={"role": "assistant", "content": text}, text=text, finish="stop", tokens=5)
             for i in range(ask.n)
@@ -209,12 +208,22 @@ async def test_refine_tells_the_model_what_was_found_and_keeps_the_better_versio
 
 
 async def test_refine_backs_out_of_a_worse_version():
-    result = await solve(Refine(verifier=Checks("48"), rounds=3), Learns(after="47"))
+    result = await solve(Refine(verifier=Checks("48"), rounds=3), Learns("The answer is 47."))
     assert str(result.answer) == "48"
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # programs run in real time
+async def test_refine_runs_the_test_that_a_question_only_shows():
+    question = Problem.of("Write a function f that adds one. It must pass this test:\nassert f(1) == 2", "code")
+    learner = Learns("def f(x):\n    return x + 1", "def f(x):\n    return x", sign="f(1) == 2: ")
+    async with Engine(learner, cache=False) as engine:
+        result = await engine.solve(question, strategy=Refine(rounds=3))
+    assert "x + 1" in result.text
+    assert (result.stop_reason, len(learner.seen)) == ("verified", 2)
+
+
 async def test_refine_stops_when_a_round_changes_nothing():
-    learner = Learns(after="48")
+    learner = Learns("The answer is 48.")
     result = await solve(Refine(verifier=Checks("49"), rounds=5), learner)
     assert result.stop_reason == "diminishing"
     assert len(learner.seen) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -10,6 +11,11 @@ from outthink.core.candidate import LogprobSummary
 
 Measure = Literal["mean", "low", "tail"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+
+
+def measured(logprobs: LogprobSummary | None, names: Sequence[Measure]) -> tuple[float | None, ...]:
+    """A sample's log probabilities by these measures; None for each where there are none."""
+    return tuple(None if logprobs is None else float(getattr(logprobs, name)) for name in names)
 
 
 class Gate(msgspec.Struct, frozen=True):

@@ -101,11 +101,11 @@ class Auto:
             problem,
             asked,
             self._params(
-                logprobs=known.gate is not None or self.verifier is not None,
+                logprobs=bool(known.columns) or known.gate is not None or self.verifier is not None,
                 stop_below=known.giving_up and known.giving_up.below,
             ),
             control,
-            Tally(known.weights if known.weights.calibrated else None),
+            Tally(known.weights if known.weights.calibrated else None, known.columns),
             Affordable(run, horizon),
             wanted=asked_for(problem, most=horizon),
             gate=known.gate,

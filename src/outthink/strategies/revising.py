@@ -47,7 +47,7 @@ async def examined(
     scores = [await _scored(problem, candidate, run, check) for check in _checks(problem, verifier)]
     worth = next((score.worth for score in scores if score.worth is not None), None)
     words = next((score.critique for score in scores if score.critique), "")
-    if not words and problem.tests and scores[0].passed:
+    if not words and any(score.verifier == "tests" and score.passed for score in scores):
         return Finding(worth, passed=True)
     if not words and len(others) > 1:
         words = f"Other attempts came to {', '.join(others[:4])}. Find out which is right."
@@ -55,7 +55,7 @@ async def examined(
 
 
 def _checks(problem: Problem, verifier: Verifier | None) -> list[Verifier | str]:
-    checks: list[Verifier | str] = ["tests"] if problem.tests else []
+    checks: list[Verifier | str] = ["tests"] if problem.tests or problem.answer_kind == "code" else []
     if verifier is not None:
         checks.append(verifier)
     return [*checks, "symbolic"] if problem.answer_kind not in ("code", "json", "tool_call") else checks

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
-from outthink.adaptive.posterior import Posterior, Weights
+from outthink.adaptive.gate import Measure, measured
+from outthink.adaptive.posterior import Evidence, Posterior, Weights, posterior, uncalibrated
 from outthink.adaptive.state import State
 from outthink.answers import Votes
-from outthink.core.candidate import Candidate, Result, Score, StopReason
+from outthink.core.candidate import WHOLE, Candidate, Result, Score, StopReason
 from outthink.core.protocols import Run
 from outthink.strategies.hopeless import surest
 from outthink.strategies.results import elected, single
@@ -21,13 +23,14 @@ CLOSE = 1
 
 
 class Tally:
-    """Grows by `add`. ``weights``: calibrated ones of the answer posterior, None for votes as they are."""
+    """Grows by `add`. ``weights``: calibrated ones of the answer posterior, None for votes as they are; ``columns``: the
+    measures of log probabilities that their columns were fitted on."""
 
-    def __init__(self, weights: Weights | None = None) -> None:
+    def __init__(self, weights: Weights | None = None, columns: Sequence[Measure] = ()) -> None:
         self.votes, self.calibrated = Votes(), weights is not None
         self.candidates: list[Candidate] = []
         self.scores: dict[int, Score] = {}
-        self._weights = weights
+        self._weights, self._columns = weights, columns
         self._times: dict[int, int] = {}
         self._cut: list[Candidate] = []
         self._given_up: list[Candidate] = []
@@ -71,7 +74,16 @@ class Tally:
     def posterior(self) -> Posterior:
         """The probability of each answer."""
         said = [found for found in self.candidates for _ in range(self._times[found.index])]
-        return posterior_of(said, [self.scores.get(found.index, _UNKNOWN) for found in said], self._weights)
+        if self.scores:
+            scored = self._weights and msgspec.structs.replace(self._weights, columns=uncalibrated(1).columns)
+            return posterior_of(said, [self.scores.get(found.index, _UNKNOWN) for found in said], scored)
+        return posterior([self._evidence(found) for found in said], self._weights or Weights())
+
+    def _evidence(self, candidate: Candidate) -> Evidence:
+        """What a candidate says; the log probabilities of a larger model were not what the columns were fitted on."""
+        own = self._times[candidate.index] == 1
+        scores = measured(candidate.logprobs if own else None, self._columns)
+        return Evidence(_key(candidate), scores, candidate.finish in WHOLE)
 
     def rivals(self) -> list[Candidate]:
         """One candidate of each of the two leading answers, where they are close, without those scored already."""
@@ -99,7 +111,7 @@ class Tally:
             message=leader.message,
             text=leader.text,
             confidence=round(found.confidence, 12),
-            confidence_source="calibrated" if self.calibrated else "weighted_share",
+            confidence_source="calibrated" if self.calibrated and not self.scores else "weighted_share",
         )
 
     def _beginning(self) -> Candidate:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outthink.adaptive import gate_fit, posterior_fit
 from outthink.adaptive.curtailment import Curtail
-from outthink.adaptive.gate import MEASURES, Gate, Measure
+from outthink.adaptive.gate import MEASURES, Gate, Measure, measured
 from outthink.adaptive.policy import AnyRule, Policy
 from outthink.adaptive.portfolio_fit import adaptive_ladders, choose, lower, simple_ladders, tried
 from outthink.adaptive.posterior import Evidence, Weights, posterior
@@ -83,11 +83,7 @@ def _agreement(replay: Replay, gate: Gate | None, questions: Sequence[Question])
 
 def evidence(samples: Sequence[Sample], columns: Sequence[Measure]) -> tuple[Evidence, ...]:
     """What samples say to the answer posterior."""
-    return tuple(Evidence(one.key, tuple(_measured(one, name) for name in columns), one.whole) for one in samples)
-
-
-def _measured(sample: Sample, measure: Measure) -> float | None:
-    return None if sample.logprobs is None else float(getattr(sample.logprobs, measure))
+    return tuple(Evidence(one.key, measured(one.logprobs, columns), one.whole) for one in samples)
 
 
 def _gate(
@@ -117,7 +113,7 @@ def _gate(
 
 
 def _or_nan(sample: Sample, measure: Measure) -> float:
-    value = None if sample.key is None else _measured(sample, measure)
+    (value,) = measured(None if sample.key is None else sample.logprobs, (measure,))
     return math.nan if value is None else value
 
 
