@@ -6,7 +6,6 @@ probability. ``ids`` are the questions it was fitted on, which are refused as te
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -122,16 +121,9 @@ def _read(file: str, changed: int, size: int) -> Fitted:
     return fitted
 
 
-def write_fitted(fitted: Fitted, file: str) -> None:
-    """Write a fitted verifier, at one stroke. Raises `InputError` when the file cannot be written."""
-    path = Path(file).expanduser()
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        new.write_bytes(msgspec.json.format(msgspec.json.encode(fitted), indent=1) + b"\n")
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(f"{file} cannot be written ({error.strerror}); check the folder") from error
+def to_json(fitted: Fitted) -> bytes:
+    """The file of a fitted verifier, as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(fitted), indent=1) + b"\n"
 
 
 def _unreadable(file: str, error: OSError) -> InputError:
