@@ -87,9 +87,9 @@ def read_fitted(file: str, kind: Kind) -> Fitted:
     """The fitted verifier in a file. Raises `InputError` naming the file and the remedy."""
     try:
         found = Path(file).expanduser().stat()
+        fitted = _read(file, found.st_mtime_ns, found.st_size)
     except OSError as error:
-        raise _unreadable(file, error) from error
-    fitted = _read(file, found.st_mtime_ns, found.st_size)
+        raise InputError(f"the verifier file {file} cannot be read ({error.strerror}); check the path") from error
     if fitted.kind != kind:
         raise InputError(f"the verifier file {file} is of the kind {fitted.kind}; use {fitted.kind}(file={file!r}, …)")
     return fitted
@@ -99,10 +99,7 @@ def read_fitted(file: str, kind: Kind) -> Fitted:
 def _read(file: str, changed: int, size: int) -> Fitted:
     """A file's contents; read again when it has changed."""
     del changed, size
-    try:
-        data = Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise _unreadable(file, error) from error
+    data = Path(file).expanduser().read_bytes()
     again = "make it again with: outthink verifier train POOL… -o FILE"
     try:
         head = msgspec.json.decode(data, type=_Head)
@@ -124,7 +121,3 @@ def _read(file: str, changed: int, size: int) -> Fitted:
 def to_json(fitted: Fitted) -> bytes:
     """The file of a fitted verifier, as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(fitted), indent=1) + b"\n"
-
-
-def _unreadable(file: str, error: OSError) -> InputError:
-    return InputError(f"the verifier file {file} cannot be read ({error.strerror}); check the path")
