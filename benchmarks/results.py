@@ -3,7 +3,8 @@
     python benchmarks/results.py [--write] [--repeats 100] [--out DIR]
 
 Each pool is benched (100 random orders of its samples), with the reports in DIR. Differences are paired by question; an
-interval is at 95 %. ``--write`` puts the tables between the marks in README.md and docs/results.md.
+interval is at 95 %. ``--write`` puts the tables between the marks in README.md and docs/results.md, and draws
+docs/curve.svg (which needs matplotlib).
 """
 
 from __future__ import annotations
@@ -222,6 +223,33 @@ def _cascade(small: PoolRow, large: PoolRow, places: Sequence[int]) -> tuple[flo
     return float(text_mark(large.samples[0].text) in large.extra["right"]), tokens + more, flops
 
 
+def draw(summary: Summary, title: str, file: Path) -> None:
+    """Accuracy against tokens: every technique of a bench as its samples grow, and the oracle above them."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "outthink"  # the same figures give the same bytes
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for (name, curve), mark in zip(summary.curves.items(), "os^", strict=True):
+        label = re.sub(r"\(verifier=(?:recorded\(name=)?(\w+)\)+", r", \1", name)
+        axes.plot([x for _, x, *_ in curve], [100 * y for _, _, y, *_ in curve], marker=mark, label=label)
+    sizes, tokens, right, low, high = zip(*next(iter(summary.curves.values())), strict=True)
+    below = {"xytext": (0, -14), "textcoords": "offset points", "ha": "center", "fontsize": 8}
+    for n, x, y in zip(sizes, tokens, right, strict=True):
+        axes.annotate(f"n={n}", (x, 100 * y), **below)
+    axes.fill_between(tokens, [100 * end for end in low], [100 * end for end in high], alpha=0.12)
+    best = 100 * (summary.oracle or 0)
+    axes.axhline(best, ls=":", color="gray")
+    axes.annotate("some sample is right (oracle)", (tokens[0], best), **below | {"ha": "left"})
+    axes.set(xscale="log", xlabel="tokens a question (prompt and samples)", ylabel="right answers, %", title=title)
+    axes.set_xticks(tokens, [f"{x:.0f}" for x in tokens])
+    axes.minorticks_off()
+    axes.legend(frameon=False, loc="lower right")
+    axes.grid(alpha=0.25)
+    figure.savefig(file, metadata={"Date": None})
+
+
 async def main(repeats: int, out: Path, write: bool) -> None:
     parts, benched = [], {}
     brief = ["| | strategy | right, % | against the first, points | tokens × |", "|---|---|---|---|---|"]
@@ -235,6 +263,8 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         benched[made.file] = columns(folder, made.strategies, labels)
         parts.append(table(made, summary.strategies, benched[made.file], summary))
         brief += short(made, benched[made.file], summary)
+        if write and made is SETS[0]:
+            draw(summary, f"{made.title}, {summary.data.questions} questions", ROOT.parent / "docs" / "curve.svg")
     duels: list[str] = []
     for title, one, other in DUELS:
         if one[0] in benched and other[0] in benched:
