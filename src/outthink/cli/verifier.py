@@ -93,8 +93,7 @@ def eval_(
     """Measure a verifier: does it tell right from wrong, is it calibrated, and does choosing by it pay?"""
     del debug  # read at the edge
     plugins.verifier(verifier)
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit takes a whole number above 0, not {limit}")
+    options.above_zero(limit=limit)
     report: Report | StepReport
     if is_step_file(files[0]):
         if len(files) > 1:
