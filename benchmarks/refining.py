@@ -155,9 +155,10 @@ async def score(pool: Path, chains: Path, orders: int) -> None:
             told = [held(lines[one.row.id], one, passed[one.row.id], rounds, prompts, orders) for one in failing]
             revised, resampled, tokens = (np.array(column) for column in zip(*told, strict=True))
             diff = accuracy_difference(revised, resampled)
-            print(f"| {rounds} | {'all tokens' if prompts else 'new tokens'} | {tokens.mean():.0f} | {100 * revised.mean():.1f}"
-                  f" | {100 * resampled.mean():.1f} | {100 * diff.value:+.1f} [{100 * diff.low:+.1f}, {100 * diff.high:+.1f}] |"
-                  )  # fmt: skip
+            how = "all tokens" if prompts else "new tokens"
+            rights = f"{100 * revised.mean():.1f} | {100 * resampled.mean():.1f}"
+            points = f"{100 * diff.value:+.1f} [{100 * diff.low:+.1f}, {100 * diff.high:+.1f}]"
+            print(f"| {rounds} | {how} | {tokens.mean():.0f} | {rights} | {points} |")
 
 
 if __name__ == "__main__":

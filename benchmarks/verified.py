@@ -21,7 +21,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ def results(one: Fraction, other: Fraction, signs: str = "+-*/") -> list[Fractio
     return [made[sign] for sign in signs if sign in made]
 
 
-@lru_cache(maxsize=None)
+@cache
 def reaches(numbers: tuple[Fraction, ...]) -> bool:
     """Whether 24 can be made of all these numbers."""
     if len(numbers) == 1:
@@ -172,7 +172,7 @@ def halved(data: Set, trials: Trials, seed: int) -> Halved:
             whole = families.setdefault(name, Outcome(*(np.zeros(count) for _ in range(3))))
             for into, value in zip((whole.right, whole.tokens, whole.samples), values(came_to), strict=True):
                 into[reported] = value[reported]
-            tuned.setdefault(name, []).append(f"{rule}{'' if choice.certified else ' (not certified)'}")
+            tuned.setdefault(name, []).append(f"{rule}{'' if choice.certified else ' (most cautious)'}")
     return Halved(full, families, tuned)
 
 
@@ -186,51 +186,56 @@ def part(outcome: Outcome, rows: Ints) -> Outcome:
 
 def hindsight(trials: Trials, full: Outcome) -> int:
     """The smallest fixed n that meets (a) on what is reported."""
-    for n in range(1, trials.limit):
-        if meets(accuracy_difference(trials.fixed(n).right, full.right, how=HOW)):
-            return n
-    return trials.limit
+    return next(n for n in range(1, trials.limit + 1) if meets(trials.fixed(n), full))
 
 
-def meets(difference: Estimate) -> bool:
-    return difference.low > -LOSS
+def meets(outcome: Outcome, full: Outcome) -> bool:
+    """Whether (a) holds: by the interval, or because every single answer is the same."""
+    same = np.array_equal(outcome.right, full.right)
+    return same or accuracy_difference(outcome.right, full.right, how=HOW).low > -LOSS
 
 
 def report(title: str, data: Set, orders: int, splits: int) -> None:
-    limit = min(64, *map(len, data.right))
-    trials = Trials(*data, orders=orders, limit=limit)
+    trials = Trials(*data, orders=orders, limit=min(64, *map(len, data.right)))
     found = halved(data, trials, 0)
-    n = hindsight(trials, found.full)
+    full, auto, n = found.full, found.families["auto"], hindsight(trials, found.full)
     lines = {**found.families, f"cheapest fixed n in hindsight, {n}": trials.fixed(n), "oracle": ideal(trials)}
-    print(f"\n### {title}: {len(data.right)} questions, best of {limit}\n")
-    print(f"One sample {100 * trials.fixed(1).right.mean():.1f} %, best of {limit} {100 * found.full.right.mean():.1f} %"
-          f" for {found.full.tokens.mean():,.0f} new tokens.\n")  # fmt: skip
+    one, most = (f"{100 * outcome.right.mean():.1f} %" for outcome in (trials.fixed(1), full))
+    print(f"\n### {title}: {len(data.right)} questions\n")
+    print(f"One sample {one}, best of {trials.limit} {most} for {full.tokens.mean():,.0f} new tokens.\n")
     print(
         "| rule | tuned to | right, % | to best of all, points | meets (a) | samples | new tokens | × those of auto |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    auto = found.families["auto"]
     for name, outcome in lines.items():
-        difference = accuracy_difference(outcome.right, found.full.right, how=HOW)
-        print(f"| {name} | {'; '.join(found.tuned.get(name, []))} | {100 * outcome.right.mean():.1f} |"
-              f" {told(difference, 100, '+.2f')} | {'yes' if meets(difference) else 'no'} | {outcome.samples.mean():.1f} |"
-              f" {outcome.tokens.mean():,.0f} | {told(token_ratio(outcome.tokens, auto.tokens, how=HOW), 1, '.2f')} |"
-              )  # fmt: skip
-    others: list[tuple[float, float, bool]] = []
-    for seed in range(splits):
-        one = halved(data, trials, seed)
-        spent = one.families["auto"].tokens.mean()
-        cheapest = trials.fixed(n).tokens.mean()
-        others.append((cheapest / spent, one.families["fixed n"].tokens.mean() / spent,
-                       meets(accuracy_difference(one.families["auto"].right, one.full.right, how=HOW))))  # fmt: skip
-    print(f"\nOver {splits} splits: (a) met in {sum(met for *_, met in others)}; fewer tokens than the cheapest fixed n"
-          f" in hindsight: {spread([ratio for ratio, *_ in others])} ×, than the one tuned alike:"
-          f" {spread([ratio for _, ratio, _ in others])} × (median, least, most).")  # fmt: skip
+        same = np.array_equal(outcome.right, full.right)
+        points = "0, the same answers" if same else told(accuracy_difference(outcome.right, full.right, how=HOW), 100)
+        cells = (
+            name,
+            "; ".join(found.tuned.get(name, [])),
+            f"{100 * outcome.right.mean():.1f}",
+            points,
+            "yes" if meets(outcome, full) else "no",
+            f"{outcome.samples.mean():.1f}",
+            f"{outcome.tokens.mean():,.0f}",
+            told(token_ratio(outcome.tokens, auto.tokens, how=HOW)),
+        )
+        print(f"| {' | '.join(cells)} |")
+    others = [halved(data, trials, seed) for seed in range(splits)]
+    met = sum(meets(one.families["auto"], one.full) for one in others)
+    spent = [one.families["auto"].tokens.mean() for one in others]
+    best = [trials.fixed(n).tokens.mean() / tokens for tokens in spent]
+    alike = [one.families["fixed n"].tokens.mean() / tokens for one, tokens in zip(others, spent, strict=True)]
+    print(
+        f"\nOver {splits} splits `auto` meets (a) in {met}, with {spread(best)} times fewer tokens than the cheapest fixed"
+    )
+    print(f"n in hindsight and {spread(alike)} times fewer than the one tuned alike (median, least, most).")
 
 
-def told(found: Estimate, scale: float, form: str) -> str:
-    low, high = (format(scale * end, form) for end in (found.low, found.high))
-    return f"{format(scale * found.value, form)} [{low}, {high}]"
+def told(found: Estimate, scale: float = 1) -> str:
+    sign = "+" if scale > 1 else ""
+    value, low, high = (format(scale * part, f"{sign}.2f") for part in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}]"
 
 
 def spread(ratios: Sequence[float]) -> str:

@@ -38,16 +38,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-@pytest.fixture(params=[("asyncio", {"loop_factory": VirtualLoop})], ids=["virtual"])
+@pytest.fixture
 def anyio_backend(request):
-    """Async tests run on a virtual clock; those with sockets ask for ``real_time`` in their module."""
-    return request.param
+    """Async tests run on a virtual clock; those with sockets or processes are marked ``real_time``."""
+    return "asyncio", {} if request.node.get_closest_marker("real_time") else {"loop_factory": VirtualLoop}
 
 
 @pytest.fixture(scope="session")
 def run_virtually():
     """Runs an async function on a virtual clock, for tests that are not async themselves."""
     return lambda function: anyio.run(function, backend_options={"loop_factory": VirtualLoop})
+
+
+@pytest.fixture
+def short_waits(monkeypatch) -> None:
+    """Calls that failed are tried again at once."""
+    monkeypatch.setattr("outthink.engine.call._BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("outthink.engine.call._BACKOFF_MOST", 0.01)
 
 
 @pytest.fixture(autouse=True)

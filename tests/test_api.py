@@ -13,13 +13,9 @@ from outthink.models.fake_server import FakeServer
 from outthink.models.http import HttpModel
 from outthink.models.script import Script
 
+pytestmark = pytest.mark.real_time
 QUESTION = "How many days are there in 7 weeks?"
 SCRIPT = Script(accuracy=0.8, answers={"7 weeks": "49"}, words=16)
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 def test_solve_sync_is_solve_for_code_without_a_loop():

@@ -21,7 +21,7 @@ from outthink.models.http import open_http
 
 MODEL = os.environ.get("OUTTHINK_TEST_MODEL", "")
 QUESTION = "A shop sells pens at 3 for $2. How much do 18 pens cost, in dollars?"
-pytestmark = [pytest.mark.real_model, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real_model, pytest.mark.timeout(300), pytest.mark.real_time]
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +30,6 @@ def present():
         if os.environ.get("OUTTHINK_REAL"):
             pytest.fail("the small model is not here; run: outthink models pull smollm2-135m")
         pytest.skip("the small model is not on this machine")
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 def outthink(*arguments, **options):

@@ -218,14 +218,6 @@ def test_the_hazard_of_an_exact_verifier_is_the_published_formula() -> None:
     assert law.right_next(n) == pytest.approx(published)
 
 
-def test_coverage_is_that_of_drawn_questions() -> None:
-    law = Solvable(0.5, 1.5, 0.25)
-    random = np.random.default_rng(0)
-    p = random.beta(0.5, 1.5, 200_000) * (random.random(200_000) > 0.25)
-    for k in (1, 4, 32):
-        assert law.covered(k) == pytest.approx(float(np.mean(1 - (1 - p) ** k)), abs=0.005)
-
-
 def test_a_verifier_stops_at_a_trusted_pass_and_gives_up_by_price() -> None:
     rule = Hazard(price=1e-5, solvable=Solvable(0.5, 1.0, 0.3))
     assert rule.stop(State((1, 1), passed=1, tokens=1000)).reason == "verified"

@@ -11,7 +11,7 @@ from scipy import stats
 
 from outthink.adaptive.allocate import Market, Price, allocate
 from outthink.adaptive.difficulty import Difficulty
-from outthink.adaptive.drift import Drift, expected_agreement
+from outthink.adaptive.drift import Drift
 from outthink.adaptive.posterior import Evidence, Weights, posterior
 from outthink.adaptive.state import State
 from outthink.adaptive.value import Scores, knowledge_gradient, vote_probabilities, wave_gain
@@ -149,13 +149,3 @@ def test_drift_is_seen_and_chance_is_not() -> None:
     assert moved.drifted
     assert moved.gap == pytest.approx(-0.3, abs=0.08)
     assert not Drift().drifted
-
-
-def test_predicted_agreement_is_true_where_the_prior_is() -> None:
-    random, hits, expected = np.random.default_rng(1), [], []
-    for _ in range(4_000):
-        said = random.choice(4, 6, p=random.dirichlet((1, 1, 1, 1)))
-        leader = np.bincount(said[:5]).argmax()
-        expected.append(expected_agreement(int((said[:5] == leader).sum()), 5))
-        hits.append(said[5] == leader)
-    assert np.mean(hits) == pytest.approx(np.mean(expected), abs=0.03)

@@ -1,5 +1,6 @@
 """Lines in and out: whole ones only, whatever the chunks, the ends and the disk."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outthink.batch import files
-from outthink.batch.files import Line, LineReader, LineWriter
+from outthink.batch.files import Line, LineReader, LineWriter, replace_file
 from outthink.batch.seen import Seen
 from outthink.core.errors import InputError
 
@@ -134,6 +135,29 @@ def test_a_disk_that_is_full_is_told_and_every_whole_line_is_kept(tmp_path):
         closing(LineWriter("/dev/full", go_on=False, remedy="")) as w,
     ):
         w.write(b"x")
+
+
+def _too_much():
+    yield b"new"
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _broken():
+    yield b"new"
+    raise InputError("line 2 is broken")
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"), [(_too_much, "out cannot be written .No space.*; free some"), (_broken, "^line 2")]
+)
+def test_a_file_that_cannot_be_replaced_whole_stays_as_it_was_and_nothing_is_left_beside_it(tmp_path, parts, told):
+    path = tmp_path / "out"
+    replace_file(path, [b"o", b"ld"], "")
+    with pytest.raises(InputError, match=told):
+        replace_file(path, parts(), "free some")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("out", b"old")]
+    with pytest.raises(InputError, match=r"Not a directory\); free some"):
+        replace_file(path / "below", [], "free some")
 
 
 def test_keys_are_remembered_with_their_first_line():

@@ -242,12 +242,9 @@ async def test_an_output_that_is_there_or_was_made_otherwise_is_refused(tmp_path
         await run(tmp_path, [question(1)], plan=Plan(resume=True))
 
 
+@pytest.mark.real_time
 class TestCommand:
     """The command itself, in a process of its own."""
-
-    @pytest.fixture
-    def anyio_backend(self):
-        return "asyncio"
 
     @pytest.fixture
     def caching(self, monkeypatch):

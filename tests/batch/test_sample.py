@@ -188,18 +188,13 @@ async def test_double_ids_are_refused_before_anything_is_spent(tmp_path):
         await record(tmp_path / "p", [QUESTIONS[0], QUESTIONS[1], QUESTIONS[0]])
 
 
+@pytest.mark.real_time
 class TestAgainstAServer:
-    @pytest.fixture
-    def anyio_backend(self):
-        return "asyncio"
-
     @pytest.fixture(autouse=True)
     def caching(self, monkeypatch):
         monkeypatch.setenv("OUTTHINK_CACHE", "on")
 
-    async def test_faults_cost_no_sample_and_what_was_bought_is_not_bought_again(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("outthink.engine.call._BACKOFF_FIRST", 0.001)
-        monkeypatch.setattr("outthink.engine.call._BACKOFF_MOST", 0.01)
+    async def test_faults_cost_no_sample_and_what_was_bought_is_not_bought_again(self, tmp_path, short_waits):
         server = FakeServer(SCRIPT, refuses=frozenset({"n"}), faults=Faults({"500": 0.2}, dead=frozenset({4})))
         async with server.serve():
             done = await record(tmp_path / "p", QUESTIONS[:3], HttpModel("fake", server.base_url))

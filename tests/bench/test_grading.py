@@ -12,14 +12,9 @@ from outthink.bench.grading import Grader
 from outthink.core.errors import InputError
 from outthink.sandbox import Sandbox
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time]
 GOOD, BAD = "```python\ndef f(x):\n    return x + 1\n```", "```python\ndef f(x):\n    return x\n```"
 TESTS = row_of({"question": "Write f.", "grader": "tests", "tests": ["assert f(1) == 2", "assert f(2) == 3"]})
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture

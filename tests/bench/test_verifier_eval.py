@@ -1,6 +1,7 @@
 """Measuring verifiers whose worth is known, on pools and on labelled steps."""
 
 import json
+from pathlib import Path
 
 import anyio
 import numpy as np
@@ -17,7 +18,7 @@ from outthink.core.errors import InputError, ServerFault
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
 from outthink.verifiers.calibrated import Calibrated
-from outthink.verifiers.fitted import Fitted, Mark, write_fitted
+from outthink.verifiers.fitted import Fitted, Mark, to_json
 from outthink.verifiers.heads import Platt
 from outthink.verifiers.recorded import Recorded
 from outthink.verifiers.symbolic import Symbolic
@@ -90,7 +91,9 @@ async def test_questions_that_it_was_fitted_on_are_left_out_and_none_left_is_ref
     def fitted(ids):
         file = str(tmp_path / f"{len(ids)}.json")
         curve, mark = Platt(1.0, 0.0), Mark(model="planted")
-        write_fitted(Fitted(kind="calibrated", columns=("rm",), fill=(0.0,), curve=curve, mark=mark, ids=ids), file)
+        Path(file).write_bytes(
+            to_json(Fitted(kind="calibrated", columns=("rm",), fill=(0.0,), curve=curve, mark=mark, ids=ids))
+        )
         return Calibrated(Recorded("rm"), file)
 
     async with Engine(FakeModel(Script())) as engine:

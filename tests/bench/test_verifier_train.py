@@ -1,5 +1,7 @@
 """Training on pools with a planted truth: it is found on other questions, and what cannot be fitted is told."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from planted import MARK, rows, write
@@ -16,7 +18,7 @@ from outthink.models.fake import FakeModel
 from outthink.models.script import Script
 from outthink.verifiers.calibrated import Calibrated, Stack
 from outthink.verifiers.features import FEATURES
-from outthink.verifiers.fitted import write_fitted
+from outthink.verifiers.fitted import to_json
 from outthink.verifiers.probe import Probe
 from outthink.verifiers.recorded import Recorded
 
@@ -35,7 +37,7 @@ def graded(tmp_path):
 async def test_a_probe_finds_on_other_questions_what_was_planted(graded, tmp_path):
     fitted = train_probe(await graded(questions=40), LINEAR)
     file = str(tmp_path / "probe.json")
-    write_fitted(fitted, file)
+    Path(file).write_bytes(to_json(fitted))
     others = [msgspec.structs.replace(row, id=f"other-{row.id}") for row in rows(questions=30, seed=9)]
     questions = await read_graded([write(tmp_path / "others.jsonl", others)])
     async with Engine(FakeModel(Script())) as engine:
@@ -91,7 +93,7 @@ async def test_a_calibrated_score_is_a_probability_and_noise_is_given_none(grade
         good = await calibrate(engine, [Recorded("rm")], questions)
         noise = await calibrate(engine, [Recorded("noise")], questions)
         file = str(tmp_path / "c.json")
-        write_fitted(good, file)
+        Path(file).write_bytes(to_json(good))
         others = [msgspec.structs.replace(row, id="x" + row.id) for row in rows(questions=60, n=16, seed=4, shift=1.5)]
         test = await read_graded([write(tmp_path / "others.jsonl", others)])
         report = await evaluate(engine, Calibrated(Recorded("rm"), file), "rm", test, orders=2)
@@ -113,7 +115,7 @@ async def test_a_stack_takes_in_what_helps_and_leaves_out_what_does_not(graded, 
     assert 0.6 < fitted.head.weights[1] < 1.2  # log odds of two normals that are 1 apart, held back
     assert fitted.report["alone"]["noise"]["curve"] is None
     file = str(tmp_path / "s.json")
-    write_fitted(fitted, file)
+    Path(file).write_bytes(to_json(fitted))
     assert Stack((Recorded("noise"), Recorded("rm")), file).alone
 
 

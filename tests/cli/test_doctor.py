@@ -15,13 +15,8 @@ from outthink.models.fake_server import FakeServer, Faults
 from outthink.models.paths import cache_file, config_file, models_dir
 from outthink.models.script import Script
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time]
 COUNTING = Script(replies=("1, 2, 3, 4, 5, 6, 7, 8, 9, 10",))
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def check(model="fake", generate=True):

@@ -6,23 +6,17 @@ import time
 
 import pytest
 
-from outthink.engine import call
 from outthink.models.fake_server import FakeServer, Faults
 from outthink.models.script import Script
 from outthink.sandbox import capabilities
 
+pytestmark = pytest.mark.usefixtures("short_waits")
 QUESTION = "How many days are there in 7 weeks?"
 SCRIPT = Script(accuracy=0.8, answers={"7 weeks": "49"}, words=16)
 USAGE = {
     "calls", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "total_tokens", "usd",
     "seconds", "flops", "estimated", "unsettled_calls",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call, "_BACKOFF_FIRST", 0.001)
-    monkeypatch.setattr(call, "_BACKOFF_MOST", 0.01)
 
 
 def test_the_answer_goes_to_standard_output_and_what_it_cost_to_standard_error(outthink):

@@ -24,14 +24,9 @@ from outthink.models.http import HttpModel
 from outthink.models.paths import cache_file
 from outthink.models.script import Script
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time]
 QUESTION = "How many days are there in 7 weeks?"
 SCRIPT = Script(accuracy=0.4, answers={"7 weeks": "49"}, words=16)
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(autouse=True)

@@ -20,14 +20,10 @@ from outthink.strategies.results import single
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.real_time,
     pytest.mark.skipif(not any(c.offered for c in capabilities()[1:]), reason="no fences on this machine"),
 ]
 FENCED = ("landlock", "namespaces")
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"  # programs take real time
 
 
 class Doing:

@@ -17,26 +17,14 @@ from outthink.core.errors import (
     Unreachable,
 )
 from outthink.core.events import CallSettled, Overdraft, Warned
-from outthink.engine import call
 from outthink.models.fake_server import FakeServer, Faults
 from outthink.models.http import HttpModel, Timeouts
 from outthink.models.script import Script
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.usefixtures("short_waits")]
 QUESTION = "How many days are there in 7 weeks?"
 SCRIPT = Script(accuracy=0.8, answers={"7 weeks": "49"}, words=16)
 FAST = Timeouts(connect=1.0, first_byte=0.3, between=0.3)
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call, "_BACKOFF_FIRST", 0.001)
-    monkeypatch.setattr(call, "_BACKOFF_MOST", 0.01)
 
 
 async def solve(server: FakeServer, strategy="self-consistency(n=8)", question=QUESTION, key=None, **options):

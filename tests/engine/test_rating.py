@@ -8,28 +8,16 @@ from outthink import Engine, Problem
 from outthink.core.candidate import Candidate
 from outthink.core.events import CallSettled, CallStarted, Scored, Warned
 from outthink.core.usage import Budget
-from outthink.engine import call
 from outthink.engine.log import EventLog
 from outthink.models.fake import FakeModel
 from outthink.models.fake_reward_server import FakeRewardServer
 from outthink.models.fake_server import Faults
 from outthink.models.script import Script
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.usefixtures("short_waits")]
 QUESTION = "How many days are there in 7 weeks?"
 REPLIES = ["First.\n\nThe answer is 48.", "Second.\n\nThe answer is 48.", "Third.\n\nThe answer is 49."]
 WORTH = {"First.": 0.3, "Second.": 0.2, "Third.": 0.9}
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call, "_BACKOFF_FIRST", 0.001)
-    monkeypatch.setattr(call, "_BACKOFF_MOST", 0.01)
 
 
 def fake(dialect="vllm", **options):

@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from outthink import Engine
-from outthink.engine import call
 from outthink.gateway.app import application
 from outthink.gateway.chat import Gateway
 from outthink.gateway.listen import base_url, bound, serving
@@ -24,9 +23,8 @@ def anyio_backend():
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call, "_BACKOFF_FIRST", 0.001)
-    monkeypatch.setattr(call, "_BACKOFF_MOST", 0.01)
+def no_long_waits(short_waits):
+    """In every test of this folder."""
 
 
 @pytest.fixture(autouse=True)

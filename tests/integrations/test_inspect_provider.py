@@ -27,7 +27,11 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolCall, ToolFunction, ToolInfo, ToolParams
 from inspect_ai.util import JSONSchema
 
-pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::DeprecationWarning:inspect_ai")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:inspect_ai"),
+    pytest.mark.real_time,
+]
 QUESTION = "How many are 4 apples and 3 pears?"
 SCRIPT = Script(accuracy=0.9, words=6)
 WEATHER = ToolInfo(
@@ -35,11 +39,6 @@ WEATHER = ToolInfo(
     description="The weather of a place.",
     parameters=ToolParams(properties={"place": JSONSchema(type="string")}, required=["place"]),
 )
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def ask(server, given=QUESTION, config=GenerateConfig(), tools=(), tool_choice=None, **options):

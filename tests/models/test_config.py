@@ -16,11 +16,6 @@ SCRIPT = Script(accuracy=1.0, answers={"7 weeks": "49"}, words=10)
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 def write():
     """Writes the configuration of this test's own home."""
 

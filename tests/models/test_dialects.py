@@ -17,11 +17,6 @@ SCRIPT = Script(accuracy=1.0, answers={"7 weeks": "49"}, words=12)
 CONTINUING = ["llamacpp", "vllm", "sglang", "ollama"]
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("listed", "name", "context", "parameters"),
     [

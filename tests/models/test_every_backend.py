@@ -98,11 +98,6 @@ every_backend = pytest.mark.parametrize("name", [*BUILT_IN, GGUF, *OTHERS])
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def test_no_registered_backend_is_left_out():
     known = {name.partition("-")[0] for name in BUILT_IN} | {"gguf"} | {plugins.model_scheme(text) for text in OTHERS}
     missing = {entry.name for entry in entry_points(group="outthink.models")} - known

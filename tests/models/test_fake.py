@@ -13,11 +13,6 @@ pytestmark = pytest.mark.anyio
 QUESTION = ({"role": "user", "content": "How many days are there in 7 weeks?"},)
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 async def test_its_text_sets_its_script_and_its_pace():
     model = await open_fake("fake:accuracy=0.25,wrong=2,words=9,seed=3,latency=0.5,token_latency=0.1,slots=4")
     assert model.script == Script(accuracy=0.25, wrong=2, words=9, seed=3)

@@ -16,11 +16,6 @@ pytestmark = pytest.mark.anyio
 ASK = Ask(messages=({"role": "user", "content": "How many are 4 apples and 3 pears?"},))
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

@@ -13,14 +13,10 @@ from outthink.strategies.program import Program
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.real_time,
     pytest.mark.skipif(not any(c.offered for c in capabilities()[1:]), reason="no fences on this machine"),
 ]
 QUESTION = "How many days are there in 7 weeks?"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"  # programs take real time
 
 
 def block(program):

@@ -119,11 +119,8 @@ async def test_an_ordinary_chat_turn_costs_one_call():
         assert (model.books.calls, result.usage.calls) == (1, 1)
 
 
+@pytest.mark.real_time
 class TestOverHttp:
-    @pytest.fixture
-    def anyio_backend(self):
-        return "asyncio"
-
     @pytest.mark.parametrize("dialect", ["openai", "llamacpp", "vllm"])
     @pytest.mark.parametrize("budget", [None, "seconds=50"], ids=["plain", "streamed"])
     @pytest.mark.parametrize("verifier", ["judge", "judge(form=scale)", "judge(form=pairs)", "judge(critique=true)"])

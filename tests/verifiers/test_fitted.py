@@ -1,6 +1,7 @@
 """The file of a fitted verifier: it comes back as it went, and a bad one is told in a line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outthink.core.errors import InputError
-from outthink.verifiers.fitted import Fitted, Mark, read_fitted, write_fitted
+from outthink.verifiers.fitted import Fitted, Mark, read_fitted, to_json
 from outthink.verifiers.heads import Isotonic, Linear, Platt, Tree, Trees, logistic
 
 STUMP = Tree(feature=(1, -1, -1), threshold=(0.5, 0, 0), left=(1, 0, 0), right=(2, 0, 0), value=(0, -1.0, 2.0))
@@ -27,14 +28,14 @@ def test_it_comes_back_as_it_went(tmp_path):
     for head, curve in ((Linear((1.0, -2.0), 0.5), Isotonic((0.0, 1.0), (0.2, 0.9))), (FITTED.head, FITTED.curve)):
         fitted = Fitted(kind="stack", columns=("a", "b"), head=head, curve=curve, report={"note": 1})
         file = str(tmp_path / "v.json")
-        write_fitted(fitted, file)
+        Path(file).write_bytes(to_json(fitted))
         assert read_fitted(file, "stack") == fitted
         assert json.loads((tmp_path / "v.json").read_text())["format"] == "outthink-verifier"
 
 
 def test_a_file_that_is_no_verifier_of_ours_is_told_with_the_remedy(tmp_path):
     file = tmp_path / "v.json"
-    write_fitted(FITTED, str(file))
+    file.write_bytes(to_json(FITTED))
     good = json.loads(file.read_text())
     loop = good["head"]["trees"][0] | {"left": [0, 0, 0]}
     cases = [
@@ -59,9 +60,9 @@ def test_a_file_that_is_no_verifier_of_ours_is_told_with_the_remedy(tmp_path):
 
 def test_a_file_that_was_trained_again_is_read_again(tmp_path):
     file = str(tmp_path / "v.json")
-    write_fitted(FITTED, file)
+    Path(file).write_bytes(to_json(FITTED))
     assert len(read_fitted(file, "probe").ids) == 2
-    write_fitted(Fitted(kind="probe", columns=("sure",), ids=("q1", "q2", "q3")), file)
+    Path(file).write_bytes(to_json(Fitted(kind="probe", columns=("sure",), ids=("q1", "q2", "q3"))))
     assert len(read_fitted(file, "probe").ids) == 3
 
 

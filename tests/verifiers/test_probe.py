@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from outthink.models.script import Script
 from outthink.verifiers.calibrated import Calibrated, Stack
 from outthink.verifiers.chains import chain, spans
 from outthink.verifiers.features import FEATURES, rows_of
-from outthink.verifiers.fitted import Fitted, Mark, write_fitted
+from outthink.verifiers.fitted import Fitted, Mark, to_json
 from outthink.verifiers.heads import Isotonic, Linear, Platt
 from outthink.verifiers.probe import Probe
 from outthink.verifiers.recorded import Recorded
@@ -53,7 +54,7 @@ def fit(tmp_path, **fields):
     """A file with defaults that make a probe of one feature."""
     kept = {"kind": "probe", "columns": ("shared",), "head": Linear((4.0,), 0.0), "curve": Platt(1.0, 0.0)}
     file = str(tmp_path / f"{len(list(tmp_path.iterdir()))}.json")
-    write_fitted(Fitted(**{**kept, "mark": Mark(model="m"), **fields}), file)
+    Path(file).write_bytes(to_json(Fitted(**{**kept, "mark": Mark(model="m"), **fields})))
     return file
 
 

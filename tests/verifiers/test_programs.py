@@ -20,6 +20,7 @@ from outthink.verifiers.execution import Execution
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.real_time,
     pytest.mark.skipif(not any(c.offered for c in capabilities()[1:]), reason="no fences on this machine"),
 ]
 PASS = runpy.run_path(str(Path(__file__).parents[1] / "sandbox" / "attacks.py"))["PASS"]
@@ -27,11 +28,6 @@ QUESTION = "Write a function f that adds one to a number."
 PROBLEM = Problem(messages=({"role": "user", "content": QUESTION},), tests="assert f(1) == 2\nassert f(3) == 4")
 RIGHT, SAME, ODD = "def f(x): return x + 1", "def f(y):\n    # plus one\n    return 1 + y", "def f(x): return 2"
 LOOP, BROKEN = "def f(x):\n    while True: pass", "def f(x: return 1"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"  # programs take real time
 
 
 class Coder(Script):

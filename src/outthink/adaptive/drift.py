@@ -62,9 +62,3 @@ class Drifts:
         while len(self._known) > self.most:
             del self._known[next(iter(self._known))]
         return found
-
-
-def expected_agreement(lead: int, seen: int, prior: float = 1.0) -> float:
-    """The chance that the next sample says what the leader of ``seen`` samples says: (A + prior) / (n + 4 · prior),
-    as in `outthink.adaptive.curtailment`."""
-    return (lead + prior) / (seen + 4 * prior)

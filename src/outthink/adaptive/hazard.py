@@ -44,14 +44,6 @@ class Solvable(msgspec.Struct, frozen=True):
         passing = self.recall * right + self.false_pass * (1 - right)
         return self.recall * right / passing if passing else 0.0
 
-    def covered(self, samples: int) -> float:
-        """The expected share of questions on which at least one of so many samples is right (pass@k)."""
-        log_missed = (
-            math.lgamma(self.beta + samples) - math.lgamma(self.beta)
-            + math.lgamma(self.alpha + self.beta) - math.lgamma(self.alpha + self.beta + samples)
-        )  # fmt: skip
-        return (1 - self.hopeless) * (1 - math.exp(log_missed))
-
 
 class Hazard(msgspec.Struct, frozen=True, tag="hazard"):
     """Stop at the first pass that can be trusted, and when the next sample is not worth its tokens.

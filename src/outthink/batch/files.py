@@ -1,6 +1,6 @@
-"""JSON lines in and out: read as they come, appended whole, safe against a kill at any moment.
+"""Lines in and out, read as they come and appended whole; files replaced whole. Safe against a kill at any moment.
 
-Knows nothing of what the lines hold.
+Knows nothing of what they hold.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,6 +147,26 @@ class LineWriter:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def replace_file(path: Path, parts: Iterable[bytes], remedy: str) -> None:
+    """Write a whole file at one stroke: whoever opens it finds it as it was, or as it shall be.
+
+    Written to a neighbour, which then takes its name. Whatever goes wrong (a full disk, an error of ``parts``), the
+    file stays and the neighbour is removed; what the disk refused is an `InputError` that ends in ``remedy``. The
+    neighbour is named by the process id, so that of two writers the last wins whole, and without a leading dot, so that
+    what a killed process left is seen. Not synced: safe against a kill, not against a power cut.
+    """
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with new.open("wb") as file:
+            file.writelines(parts)
+        new.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); {remedy}") from error
+    finally:
+        with suppress(OSError):  # it has its name already where all went well
+            new.unlink()
 
 
 def last_line_end(file: int) -> int:

@@ -20,7 +20,7 @@ import msgspec
 from outthink import plugins
 from outthink.api import Engine
 from outthink.batch.allocate import Allocator
-from outthink.batch.files import LineReader, LineWriter
+from outthink.batch.files import LineReader, LineWriter, replace_file
 from outthink.batch.progress import Progress, Report, silent
 from outthink.batch.rows import Row, read_row
 from outthink.batch.seen import Seen
@@ -112,21 +112,17 @@ async def map_file(engine: Engine, source: str, target: str, plan: Plan, report:
 
 def drop_failed(target: str) -> None:
     """Take the rows out of an output that failed for no fault of their own, at one stroke."""
-    path = Path(target)
-    if not path.is_file():
+    if not Path(target).is_file():
         return
-    new = path.with_name(path.name + ".new")
-    try:
-        with closing(LineWriter(target, go_on=True, remedy="")) as held, new.open("wb") as kept:
-            for number, line in enumerate(held.written(), start=1):
-                error = _read(target, number, line).error
-                if error is None or error.type == BadProblem.__name__:
-                    kept.write(line + b"\n")
-            kept.flush()
-            new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(f"{new} cannot be written ({error.strerror}); {path} is as it was") from error
+    with closing(LineWriter(target, go_on=True, remedy="")) as held:
+        kept = (line + b"\n" for number, line in enumerate(held.written(), 1) if _stays(target, number, line))
+        replace_file(Path(target), kept, "it is as it was")
+
+
+def _stays(path: str, number: int, line: bytes) -> bool:
+    """Whether a row is answered, or its error is its own fault."""
+    error = _read(path, number, line).error
+    return error is None or error.type == BadProblem.__name__
 
 
 def _read(path: str, number: int, line: bytes) -> _Written:

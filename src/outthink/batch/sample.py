@@ -16,7 +16,7 @@ import msgspec
 
 from outthink import __version__, plugins
 from outthink.api import Engine
-from outthink.batch.files import LineWriter
+from outthink.batch.files import LineWriter, replace_file
 from outthink.batch.map import hopeless
 from outthink.batch.progress import Progress, Report, silent
 from outthink.batch.record import Record, Recording, recorder
@@ -88,7 +88,8 @@ async def sample(
         async with aclosing(waiting):
             await spread(waiting, job.record, job.land, concurrency=concurrency, ordered=True)
         if lines > len(there) or any(question.id in there for question in job.written):
-            _rewrite(Path(pool))
+            latest = (_encode(row) + b"\n" for row in read_pool(Path(pool)))  # longer rows replace those before them
+            replace_file(Path(pool), latest, "the pool itself is whole, only larger than it need be")
     report(job.recorded.progress)
     return job.recorded
 
@@ -243,16 +244,3 @@ def _prompt_tokens(events: list[Event]) -> int:
     """The prompt's tokens by the bills; the largest holds, since some requests are billed only a part."""
     bills = [event.usage for event in events if isinstance(event, (CallSettled, Recalled))]
     return max((bill.prompt_tokens // max(1, bill.calls) for bill in bills), default=0)
-
-
-def _rewrite(pool: Path) -> None:
-    """Drop the rows that longer ones have replaced, at one stroke."""
-    new = pool.with_name(pool.name + ".new")
-    try:
-        new.write_bytes(b"".join(_encode(row) + b"\n" for row in read_pool(pool)))
-        new.replace(pool)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(
-            f"{new} cannot be written ({error.strerror}); the pool itself is whole, only larger than it need be"
-        ) from error

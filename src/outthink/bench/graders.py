@@ -12,7 +12,7 @@ from outthink.answers.extract import stated
 from outthink.bench import gym
 from outthink.bench.arithmetic import reaches
 from outthink.bench.rows import GYM, LISTED, Row, text_mark
-from outthink.bench.squad import exact_match, token_f1
+from outthink.bench.squad import exact_match
 from outthink.core.candidate import Answer
 from outthink.core.errors import InputError
 
@@ -50,11 +50,6 @@ def grade(row: Row, said: str | Answer | None, run_tests: RunTests | None = None
     if row.grader.startswith(GYM):
         return gym.score(row, _words(row, said))
     return float(_GRADERS[row.grader](row, said))
-
-
-def span_f1(row: Row, said: str | Answer | None) -> float:
-    """Token F1 in [0, 1] of a short answer, the best over the gold and its aliases."""
-    return 0.0 if said is None else token_f1(_words(row, said), _golds(row))
 
 
 def same(found: Answer | None, gold: Answer | None) -> bool:

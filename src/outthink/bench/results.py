@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from outthink.batch.files import replace_file
 from outthink.core.candidate import ConfidenceSource, StopReason
 from outthink.core.errors import InputError
 
@@ -122,17 +123,8 @@ def read_lines(path: Path, kind: type[S]) -> Iterator[S]:
 
 
 def put(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a whole file at one stroke: it is as it was, or as it shall be."""
-    new = path.with_name(path.name + ".new")
-    try:
-        with new.open("wb") as file:
-            file.writelines(parts)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}); what was run is kept: make room, and run it again"
-        ) from error
+    """Write a whole file at one stroke."""
+    replace_file(path, parts, "what was run is kept: make room, and run it again")
 
 
 def as_lines(structs: Iterable[msgspec.Struct]) -> Iterator[bytes]:

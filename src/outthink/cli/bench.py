@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from outthink.batch.progress import Progress, Report
 from outthink.bench.plan import Asked, read_prices
 from outthink.bench.results import SUMMARY
 from outthink.bench.run import bench, is_pool
 from outthink.bench.summary import Interval, Pair, StrategyFigures, Summary
 from outthink.cli import complete, options
-from outthink.cli.jobs import run_job, told
+from outthink.cli.jobs import run_job
 from outthink.core.errors import InputError
 from outthink.core.usage import Budget
 
@@ -63,9 +62,7 @@ def bench_(
 ) -> None:
     """Compare strategies."""
     del debug  # read at the edge
-    for name, value in (("repeats", repeats), ("concurrency", concurrency)):
-        if value is not None and value < 1:
-            raise InputError(f"--{name} takes a whole number above 0, not {value}")
+    options.above_zero(repeats=repeats, concurrency=concurrency)
     if not 0 <= seed < 2**40:
         raise InputError(f"--seed takes a whole number from 0 to {2**40 - 1}, not {seed}")
     asked = Asked(
@@ -82,21 +79,7 @@ def bench_(
         cache=not no_cache,
         command=shlex.join(["outthink", *sys.argv[1:]]),
     )
-    last: list[Progress] = []
-
-    async def job(report: Report) -> Summary:
-        def shown(progress: Progress) -> None:
-            last[:] = [progress]
-            report(progress)
-
-        return await bench(source, out, asked, shown)
-
-    what = "question" if is_pool(source) else "run"
-    ended = anyio.run(run_job, what, job)
-    if ended is None:
-        raise typer.Exit(130)
-    if last:
-        print(told(last[0], what), file=sys.stderr)
+    ended = run_job("question" if is_pool(source) else "run", partial(bench, source, out, asked))
     if json:
         sys.stdout.write((out / SUMMARY).read_text())
         return

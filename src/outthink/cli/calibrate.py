@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ import anyio
 import typer
 
 from outthink.adaptive.policy import to_json
+from outthink.batch.files import replace_file
 from outthink.bench.calibrate import fitting
 from outthink.bench.calibrate.chart import chart
 from outthink.bench.calibrate.questions import LABELS, Labels, recording
@@ -49,22 +49,12 @@ def calibrate(
     asked = fitting.Asked(hold_out, wanted, limit, loss, gate, seed)
     recorded = anyio.run(partial(recording, pools, wanted, unsafe=unsafe))
     found = fitting.calibrate(recorded, asked)
-    _write(out, to_json(found.policy) + b"\n")
+    file = out.expanduser()
+    replace_file(file, [to_json(found.policy), b"\n"], "check the folder")
     if found.held is not None:
         answer = "the first that passes" if found.programs else "the vote"
-        _write(out.with_suffix(".svg"), chart(found.held, out.stem, answer).encode())
+        drawn = chart(found.held, out.stem, answer).encode()
+        replace_file(file.with_suffix(".svg"), [drawn], "check the folder")
     print(told(found, str(out)))
     for notice in found.notices:
         print(f"outthink: {notice}", file=sys.stderr)
-
-
-def _write(file: Path, data: bytes) -> None:
-    """A whole file, at one stroke."""
-    path = file.expanduser()
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        new.write_bytes(data)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(f"{file} cannot be written ({error.strerror}); check the folder") from error

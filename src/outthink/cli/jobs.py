@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import anyio
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
@@ -21,20 +23,30 @@ EVERY = 10.0
 REDRAW = 0.1
 
 
-async def run_job(what: str, job: Callable[[Report], Awaitable[T]]) -> T | None:
-    """Run a job under signals, showing ``what`` is done; None when it was interrupted."""
+def run_job(what: str, job: Callable[[Report], Awaitable[T]]) -> T:
+    """Run a job under signals, showing how many of ``what`` are done, and at the end what it came to.
+
+    Raises `typer.Exit` with status 130 when it was interrupted.
+    """
     ended: list[T] = []
     shown = _Shown(what)
-    try:
+
+    async def under_signals() -> None:
         async with task_group() as group:
             group.start_soon(interrupts, group.cancel_scope)
             ended.append(await job(shown.take))
             group.cancel_scope.cancel()
+
+    try:
+        anyio.run(under_signals)
     finally:
         shown.close()
     if not ended:
         print("outthink: interrupted; what is finished is kept", file=sys.stderr)
-    return ended[0] if ended else None
+        raise typer.Exit(130)
+    if shown.last is not None:
+        print(_told(shown.last, what), file=sys.stderr)
+    return ended[0]
 
 
 class _Shown:
@@ -44,7 +56,7 @@ class _Shown:
         self._what = what
         self._next = 0.0
         self._every = EVERY
-        self._last: Progress | None = None
+        self.last: Progress | None = None
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         if sys.stderr.isatty():
@@ -54,7 +66,7 @@ class _Shown:
             self._bar.start()
 
     def take(self, progress: Progress) -> None:
-        self._last = progress
+        self.last = progress
         now = time.monotonic()
         if now < self._next:
             return
@@ -68,14 +80,14 @@ class _Shown:
 
     def _line(self, progress: Progress) -> str:
         left = "" if progress.left is None else f" · {_time(progress.left)} left"
-        return f"{told(progress, self._what)}{left}"
+        return f"{_told(progress, self._what)}{left}"
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
 
 
-def told(progress: Progress, what: str) -> str:
+def _told(progress: Progress, what: str) -> str:
     """Rows, tokens, dollars and time, on one line."""
     rows, errors, usage = progress.rows, progress.errors, progress.usage
     parts = [f"{rows:,} {what}{'' if rows == 1 else 's'}"]

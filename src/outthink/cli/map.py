@@ -6,14 +6,13 @@ import os
 import sys
 from typing import cast
 
-import anyio
 import typer
 
 from outthink.api import Engine
 from outthink.batch.map import ROWS, Plan, map_file
 from outthink.batch.progress import Progress, Report
 from outthink.cli import options
-from outthink.cli.jobs import run_job, told
+from outthink.cli.jobs import run_job
 from outthink.core.errors import BadSpec, InputError
 from outthink.core.problem import ANSWER_KINDS, AnswerKind
 from outthink.core.usage import Budget
@@ -49,8 +48,7 @@ def map_(
     del debug  # read at the edge
     if answer not in ANSWER_KINDS:
         raise BadSpec(f"--answer {answer!r} does not exist; use {', '.join(ANSWER_KINDS)}")
-    if concurrency is not None and concurrency < 1:
-        raise InputError(f"--concurrency takes a whole number above 0, not {concurrency}")
+    options.above_zero(concurrency=concurrency)
     if retry and not resume:
         raise InputError("--retry-errors goes with --resume; add it")
     budget = budget or os.environ.get("OUTTHINK_BUDGET")
@@ -73,9 +71,6 @@ def map_(
         ) as engine:
             return await map_file(engine, source, target, plan, report)
 
-    ended = anyio.run(run_job, "row", job)
-    if ended is None:
-        raise typer.Exit(130)
-    print(told(ended, "row"), file=sys.stderr)
+    ended = run_job("row", job)
     if ended.allocation is not None and ended.allocation.bought + ended.allocation.refused:
         print(ended.allocation, file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from outthink.cli import complete
+from outthink.core.errors import InputError
 
 MODEL: Any = typer.Option(
     None,
@@ -35,3 +36,10 @@ UNSAFE_EXEC: Any = typer.Option(
     False, "--unsafe-exec", help="Where this machine has no fences for code a model wrote, run it without."
 )
 DEBUG: Any = typer.Option(False, "--debug", help="Show where an error comes from.")
+
+
+def above_zero(**given: int | None) -> None:
+    """Raises `InputError` naming the first of these options that is given and under 1."""
+    for name, value in given.items():
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} takes a whole number above 0, not {value}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import anyio
 import msgspec
 import typer
 
@@ -16,7 +15,7 @@ from outthink.bench.data import load
 from outthink.bench.recording import to_record
 from outthink.bench.rows import DataSet
 from outthink.cli import options
-from outthink.cli.jobs import run_job, told
+from outthink.cli.jobs import run_job
 from outthink.core.errors import InputError
 
 
@@ -46,9 +45,7 @@ def sample_(
 ) -> None:
     """Record a pool of samples."""
     del debug  # read at the edge
-    for name, value in (("n", n), ("max-tokens", max_tokens), ("concurrency", concurrency), ("limit", limit)):
-        if value is not None and value < 1:
-            raise InputError(f"--{name} takes a whole number above 0, not {value}")
+    options.above_zero(n=n, max_tokens=max_tokens, concurrency=concurrency, first=first, limit=limit)
     if temperature is not None and not 0 <= temperature <= 2:
         raise InputError(f"--temperature takes 0 to 2, not {temperature:g}")
     recording = Recording(
@@ -60,10 +57,7 @@ def sample_(
         async with Engine(model, timeout=timeout, cache=not no_cache) as engine:
             return await sample(engine, rows, pool, recording, report)
 
-    ended = anyio.run(run_job, "question", job)
-    if ended is None:
-        raise typer.Exit(130)
-    print(told(ended.progress, "question"), file=sys.stderr)
+    ended = run_job("question", job)
     if ended.failures:
         name, error = ended.failures[0]
         left = len(ended.failures)
@@ -73,8 +67,6 @@ def sample_(
 
 def _part(data: DataSet, first: int, limit: int | None) -> DataSet:
     """The rows that were asked for. Raises `InputError` when there are none."""
-    if first < 1:
-        raise InputError(f"--first takes a whole number above 0, not {first}")
     found = data.rows[first - 1 : None if limit is None else first - 1 + limit]
     if not found:
         raise InputError(f"there are no rows from row {first} on; lower --first, or name another file")

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -13,6 +14,7 @@ import typer
 
 from outthink import plugins
 from outthink.api import Engine
+from outthink.batch.files import replace_file
 from outthink.bench.verifiers.calibrate import calibrate
 from outthink.bench.verifiers.complete import completed
 from outthink.bench.verifiers.evaluate import Report, evaluate
@@ -26,7 +28,7 @@ from outthink.cli.verifier_tables import told_fit, told_pool, told_steps
 from outthink.core.errors import InputError
 from outthink.core.protocols import Verifier
 from outthink.verifiers.features import GROUPS
-from outthink.verifiers.fitted import Fitted, write_fitted
+from outthink.verifiers.fitted import Fitted, to_json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train verifiers, and measure what they are worth.")
 T = TypeVar("T")
@@ -67,7 +69,7 @@ def train(
     questions = anyio.run(read_graded, pools)
     kept, held = parted(questions, [question.row.cluster for question in questions], hold_out, seed)
     fitted = anyio.run(partial(_fitted, kept, wanted, recipe, complete, model or f"pool:{pools[0]}", seed))
-    write_fitted(fitted, out)
+    replace_file(Path(out).expanduser(), [to_json(fitted)], "check the folder")
     print(told_fit(fitted, out), file=sys.stderr)
     if held:
         text = _used(fitted, out, verifiers)
@@ -91,8 +93,7 @@ def eval_(
     """Measure a verifier: does it tell right from wrong, is it calibrated, and does choosing by it pay?"""
     del debug  # read at the edge
     plugins.verifier(verifier)
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit takes a whole number above 0, not {limit}")
+    options.above_zero(limit=limit)
     report: Report | StepReport
     if is_step_file(files[0]):
         if len(files) > 1:

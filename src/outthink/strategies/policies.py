@@ -18,26 +18,18 @@ def read_policy(file: str) -> Policy:
     """The policy in a file. Raises `InputError` for one that is missing, damaged or of a newer version."""
     try:
         found = Path(file).expanduser().stat()
+        return _read(file, found.st_mtime_ns, found.st_size)
     except OSError as error:
-        raise _unreadable(file, error) from error
-    return _read(file, found.st_mtime_ns, found.st_size)
+        raise InputError(
+            f"the policy {file} cannot be read ({error.strerror}); check the path, or make one with outthink calibrate"
+        ) from error
 
 
 @lru_cache(16)
 def _read(file: str, changed: int, size: int) -> Policy:
     """A file's policy; read again when it has changed."""
     del changed, size
-    try:
-        data = Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise _unreadable(file, error) from error
-    return from_json(data, f"the policy {file}")
-
-
-def _unreadable(file: str, error: OSError) -> InputError:
-    return InputError(
-        f"the policy {file} cannot be read ({error.strerror}); check the path, or make one with outthink calibrate"
-    )
+    return from_json(Path(file).expanduser().read_bytes(), f"the policy {file}")
 
 
 def _equal(name: str, one: str, other: str) -> bool:

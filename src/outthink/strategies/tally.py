@@ -23,8 +23,11 @@ CLOSE = 1
 
 
 class Tally:
-    """Grows by `add`. ``weights``: calibrated ones of the answer posterior, None for votes as they are; ``columns``: the
-    measures of log probabilities that their columns were fitted on."""
+    """Grows by `add`.
+
+    ``weights``: calibrated ones of the answer posterior, None for votes as they are; ``columns``: the measures of log
+    probabilities that their columns were fitted on.
+    """
 
     def __init__(self, weights: Weights | None = None, columns: Sequence[Measure] = ()) -> None:
         self.votes, self.calibrated = Votes(), weights is not None

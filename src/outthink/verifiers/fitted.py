@@ -6,7 +6,6 @@ probability. ``ids`` are the questions it was fitted on, which are refused as te
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -88,9 +87,9 @@ def read_fitted(file: str, kind: Kind) -> Fitted:
     """The fitted verifier in a file. Raises `InputError` naming the file and the remedy."""
     try:
         found = Path(file).expanduser().stat()
+        fitted = _read(file, found.st_mtime_ns, found.st_size)
     except OSError as error:
-        raise _unreadable(file, error) from error
-    fitted = _read(file, found.st_mtime_ns, found.st_size)
+        raise InputError(f"the verifier file {file} cannot be read ({error.strerror}); check the path") from error
     if fitted.kind != kind:
         raise InputError(f"the verifier file {file} is of the kind {fitted.kind}; use {fitted.kind}(file={file!r}, …)")
     return fitted
@@ -100,10 +99,7 @@ def read_fitted(file: str, kind: Kind) -> Fitted:
 def _read(file: str, changed: int, size: int) -> Fitted:
     """A file's contents; read again when it has changed."""
     del changed, size
-    try:
-        data = Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise _unreadable(file, error) from error
+    data = Path(file).expanduser().read_bytes()
     again = "make it again with: outthink verifier train POOL… -o FILE"
     try:
         head = msgspec.json.decode(data, type=_Head)
@@ -122,17 +118,6 @@ def _read(file: str, changed: int, size: int) -> Fitted:
     return fitted
 
 
-def write_fitted(fitted: Fitted, file: str) -> None:
-    """Write a fitted verifier, at one stroke. Raises `InputError` when the file cannot be written."""
-    path = Path(file).expanduser()
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        new.write_bytes(msgspec.json.format(msgspec.json.encode(fitted), indent=1) + b"\n")
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(f"{file} cannot be written ({error.strerror}); check the folder") from error
-
-
-def _unreadable(file: str, error: OSError) -> InputError:
-    return InputError(f"the verifier file {file} cannot be read ({error.strerror}); check the path")
+def to_json(fitted: Fitted) -> bytes:
+    """The file of a fitted verifier, as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(fitted), indent=1) + b"\n"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from outthink.batch.files import replace_file
 from outthink.bench.report.examples import Accuracies, examples
 from outthink.bench.report.markdown import as_markdown
 from outthink.bench.report.page import as_page
 from outthink.bench.report.records import read_outcomes, read_summary
 from outthink.bench.report.standing import Standing
 from outthink.bench.report.tables import as_csv
-from outthink.core.errors import InputError
 
 __all__ = ["write"]
 
@@ -29,15 +29,6 @@ def write(directory: Path) -> list[Path]:
     balances = [accuracies.balance(entry.label) for entry in standing.entries] if len(standing.entries) > 1 else []
     page = as_page(standing, accuracies, balances, examples(directory, standing, accuracies, balances))
     made = {"report.html": page, "report.md": as_markdown(standing), "table.csv": as_csv(standing)}
-    return [_replace(directory / name, content) for name, content in made.items()]
-
-
-def _replace(path: Path, content: str) -> Path:
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        fresh.write_bytes(content.encode())
-        fresh.replace(path)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written ({error.strerror}); make room or free the folder") from error
-    return path
+    for name, content in made.items():
+        replace_file(directory / name, [content.encode()], "make room or free the folder")
+    return [directory / name for name in made]
