@@ -43,7 +43,7 @@ def test_trials_are_the_hazard_rule_itself_asked_program_by_program() -> None:
     right, passed = trials(law, 20, 10)
     tokens = np.random.default_rng(1).integers(10, 90, (20, 10)).tolist()
     replay = Trials(right, passed, tokens, orders=5, limit=10)
-    for rule in (Hazard(0.002, solvable=law), Hazard(0.0001, precision=0.8, solvable=law), Hazard(0.0, solvable=law)):
+    for rule in (Hazard(0.002, solvable=law), Hazard(0.0001, solvable=law), Hazard(0.0, solvable=law)):
         last = replay.stops(rule)
         for place, order in np.ndindex(last.shape):
             for n in range(10):

@@ -228,8 +228,9 @@ def test_a_verifier_stops_at_a_trusted_pass_and_gives_up_by_price() -> None:
     assert not rule.stop(State((3, 1), tokens=1000)).stop  # no verifier
 
 
-def test_a_pass_that_proves_little_does_not_stop() -> None:
-    loose = Hazard(price=1e-9, precision=0.8, solvable=Solvable(0.5, 1.5, 0.1, 1.0, 0.4))
-    assert not loose.stop(State((1, 1), passed=1, tokens=100)).stop
+def test_a_pass_that_proves_little_stops_too_and_says_how_little() -> None:
+    loose = Hazard(price=1e-9, solvable=Solvable(0.5, 1.5, 0.1, 1.0, 0.4))
     p = loose.solvable.right_next(1)
-    assert loose.solvable.right_if_passed(1) == pytest.approx(p / (p + 0.4 * (1 - p)))
+    decision = loose.stop(State((1, 1), passed=1, tokens=100))
+    assert (decision.stop, decision.reason) == (True, "verified")
+    assert decision.numbers["precision"] == pytest.approx(p / (p + 0.4 * (1 - p)))

@@ -46,24 +46,22 @@ class Solvable(msgspec.Struct, frozen=True):
 
 
 class Hazard(msgspec.Struct, frozen=True, tag="hazard"):
-    """Stop at the first pass that can be trusted, and when the next sample is not worth its tokens.
+    """Stop at the first pass, and when the next sample is not worth its tokens.
 
-    ``precision``: how likely right a passed answer must be to be taken at once. ``price``: accuracy a token; the next
-    sample gains P(it is right and passes), at ``State.each`` tokens. ``futile`` where the question is likelier hopeless
-    than not, else ``diminishing``. Without a verifier (``passed`` None) it never stops.
+    Sampling on after a pass would not find a better answer: the next one that passes proves as little. ``price``:
+    accuracy a token; the next sample gains P(it is right and passes), at ``State.each`` tokens. ``futile`` where the
+    question is likelier hopeless than not, else ``diminishing``. Without a verifier (``passed`` None) it never stops.
     """
 
     price: float = 1e-6
-    precision: float = 0.5
     solvable: Solvable = Solvable()
 
     def stop(self, state: State) -> Decision:
         if state.passed is None or not state.seen:
             return Decision(False)
         failed = state.seen - state.passed
-        precision = self.solvable.right_if_passed(failed)
-        if state.passed and precision >= self.precision:
-            return Decision(True, "verified", {"precision": precision})
+        if state.passed:
+            return Decision(True, "verified", {"precision": self.solvable.right_if_passed(failed)})
         gain = self.solvable.right_next(failed) * self.solvable.recall
         cost = self.price * max(state.each, 1.0)
         hopeless = self.solvable.hopeless_after(failed)

@@ -96,10 +96,9 @@ class Trials:
         seen = np.arange(1, self.limit + 1)
         failed = seen - self.passes
         law, counts = rule.solvable, range(self.limit + 1)
-        sure = np.array([law.right_if_passed(count) >= rule.precision for count in counts])
         gain = np.array([law.right_next(count) * law.recall for count in counts])
         cost = rule.price * np.maximum(self.tokens / seen, 1.0)
-        stopped = ((self.passes > 0) & sure[failed]) | (gain[failed] < cost)
+        stopped = (self.passes > 0) | (gain[failed] < cost)
         stopped[:, :, -1] = True
         return np.argmax(stopped, axis=2)
 

@@ -19,6 +19,8 @@ from outthink.bench.calibrate.votes import Fit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+DOUBTFUL = 0.5
+"""Chance that a program which passes is right under which this is said."""
 DEAREST = 24
 """Prices that are tried: doubled so often from the one that is never too dear."""
 
@@ -53,8 +55,8 @@ def fit(questions: Sequence[Question], limit: int, *, loss: float, seed: int) ->
             f"no price can be certified to lose at most {loss:.1%} on {len(questions)} questions: the price is "
             f"{loss:g} over the tokens of all samples; record more questions, or allow --loss 0.01"
         )
-    if found.right_if_passed() < Hazard().precision:
-        notices.append(f"a pass is right in {found.right_if_passed():.0%} only: no first pass is taken at its word")
+    if found.right_if_passed() < DOUBTFUL:
+        notices.append(f"a first program that passes is right in {found.right_if_passed():.0%} only: show more tests")
     policy = Policy(solvable=found, price=price, certified=choice.certified, limit=limit)
     return Fit(policy, tuple(notices))
 
