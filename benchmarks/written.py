@@ -36,7 +36,7 @@ from outthink.verifiers.execution import Execution
 from outthink.verifiers.suite import suite_of
 from outthink.verifiers.written import written_tests
 
-AT_ONCE = 24
+AT_ONCE = 48
 LIST = 8
 """Tests that are read of one list."""
 
