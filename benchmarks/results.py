@@ -45,7 +45,7 @@ class Set(NamedTuple):
 SETS = (
     Set(
         "SVAMP word problems, 0.5B",
-        "svamp60_05b.jsonl.gz",
+        "svamp120_05b.jsonl.gz",
         {
             "one sample": "self-consistency(n=1)",
             "vote of 4": "self-consistency(n=4)",
@@ -83,12 +83,13 @@ SETS = (
     ),
     Set(
         "MBPP programs, 1.5B",
-        "mbpp100_15b.jsonl.gz",
+        "mbpp121_15b.jsonl.gz",
         {
             "one sample": "self-consistency(n=1)",
-            "vote of 4 by text": "self-consistency(n=4)",
-            "best of 4, one public test": TESTED.format(n=4),
-            "until the public test passes, at most 4": FIRST_PASS.format(n=4),
+            "vote of 8 by text": "self-consistency(n=8)",
+            "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
+            "best of 8, one public test": TESTED.format(n=8),
+            "until the public test passes, at most 8": FIRST_PASS.format(n=8),
         },
     ),
     Set(
@@ -110,6 +111,11 @@ DUELS = (
         ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
         ("mbpp200_15b_greedy.jsonl.gz", "one answer"),
     ),
+    (
+        "the same against one sample of 1.5B at temperature 0.7 (121 of the questions)",
+        ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
+        ("mbpp121_15b.jsonl.gz", "one sample"),
+    ),
 )
 """Two strategies on two pools of the same questions: accuracy and compute (FLOPs) side by side."""
 
@@ -117,8 +123,8 @@ DUELS = (
 CURVES = {
     "self-consistency": ("vote of n", 0),
     "best-of-n(verifier=recorded(name=tests))": ("best of n, one public test", 2),
-    "best-of-n(verifier=recorded(name=symbolic))": ("best of n, `symbolic`", 2),
-    "best-of-n(verifier=recorded(name=tests), width=1, until_verified=True)": ("until the test passes", 1),
+    "best-of-n(verifier=recorded(name=symbolic))": ("best of n, symbolic", 2),
+    "best-of-n(verifier=recorded(name=tests), width=1, until_verified=true)": ("until the test passes", 1),
 }
 """What is drawn as a line, by its technique: name, colour."""
 DOTS = {"`auto`": "auto"}
@@ -195,7 +201,8 @@ def panel(made: Set, summary: Summary) -> Panel:
         if name in DOTS:
             low, high = one.accuracy_ci
             lines.append(Series(name, 1, [Dot(one.tokens_mean, one.accuracy, low or 0.0, high or 1.0, DOTS[name])]))
-    return Panel(made.title, lines, {} if summary.oracle is None else {"any of all samples": summary.oracle})
+    title = re.sub(r" \(.*?\)|`", "", made.title)
+    return Panel(title, lines, {} if summary.oracle is None else {"any of all samples": summary.oracle})
 
 
 def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
