@@ -239,9 +239,8 @@ def cut_short(folder: Path, orders: int) -> None:
     stopped = trials.at(np.minimum(np.where(trials.passes > 0, 0, 1).sum(axis=2), n - 1))
     points = told(accuracy_difference(stopped.right, best.right, how=HOW), 100)
     ratio = told(token_ratio(best.tokens, stopped.tokens, how=HOW))
-    print(
-        f"\nAt most {n} chains that are cut, until one passes: {100 * stopped.right.mean():.1f} % right, {points} points"
-    )
+    right = 100 * stopped.right.mean()
+    print(f"\nAt most {n} chains that are cut, until one passes: {right:.1f} % right, {points} points")
     print(f"to the best of 64 whole ones, for {ratio} times fewer new tokens ({n} is the fewest in hindsight).")
 
 
