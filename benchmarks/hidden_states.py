@@ -23,6 +23,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 from numpy.typing import NDArray
+from results import points
 
 from outthink.adaptive.posterior import Weights
 from outthink.bench.stats import accuracy_difference
@@ -130,8 +131,7 @@ def report(questions: Sequence[Graded], inside: dict[str, list[float]], gains: d
     votes = " | ".join(f"{100 * column('vote', n).mean():.1f} %" for n in sizes)
     print(f"| the vote | | {votes} |")
     for name, values in inside.items():
-        found = [accuracy_difference(column(name, n), column("vote", n)) for n in sizes]
-        cells = [f"{100 * one.value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]" for one in found]
+        cells = [points(accuracy_difference(column(name, n), column("vote", n))) for n in sizes]
         print(f"| {name} | {np.mean(values):.3f} | {' | '.join(cells)} |")
 
 

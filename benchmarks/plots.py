@@ -11,13 +11,13 @@ from outthink.bench.report.labels import place_labels
 from outthink.bench.report.svg import (
     LETTER,
     Axis,
-    drawing,
     frame,
     line,
     log_axis,
     mark,
     path,
     share_axis,
+    svg_file,
     tag,
     text,
     tick_words,
@@ -73,8 +73,7 @@ def figure(panels: Sequence[Panel], label: str) -> str:
         tag("g", _panel(panel), transform=f"translate({place % COLUMNS * WIDTH:g} {place // COLUMNS * HEIGHT:g})")
         for place, panel in enumerate(panels)
     ]
-    whole = drawing(columns * WIDTH, rows * HEIGHT, label, tag("style", Markup(_STYLE)), *drawn)
-    return str(whole).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
+    return svg_file(columns * WIDTH, rows * HEIGHT, label, _STYLE, *drawn)
 
 
 def _panel(panel: Panel) -> Markup:

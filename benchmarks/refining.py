@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from results import points
 
 from outthink import Engine
 from outthink.answers import program_in
@@ -157,8 +158,7 @@ async def score(pool: Path, chains: Path, orders: int) -> None:
             diff = accuracy_difference(revised, resampled)
             how = "all tokens" if prompts else "new tokens"
             rights = f"{100 * revised.mean():.1f} | {100 * resampled.mean():.1f}"
-            points = f"{100 * diff.value:+.1f} [{100 * diff.low:+.1f}, {100 * diff.high:+.1f}]"
-            print(f"| {rounds} | {how} | {tokens.mean():.0f} | {rights} | {points} |")
+            print(f"| {rounds} | {how} | {tokens.mean():.0f} | {rights} | {points(diff)} |")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,14 @@ from outthink.models.pool import PoolRow, order, read_pool
 ROOT = Path(__file__).resolve().parent
 TESTED = "best-of-n(n={n}, verifier=recorded(tests))"
 FIRST_PASS = "best-of-n(n={n}, verifier=recorded(tests), until_verified=true, width=1)"
+PROGRAMS = {
+    "one sample": "self-consistency(n=1)",
+    "vote of 8 by text": "self-consistency(n=8)",
+    "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
+    "best of 8, one public test": TESTED.format(n=8),
+    "until the public test passes, at most 8": FIRST_PASS.format(n=8),
+}
+"""What is asked of pools of programs."""
 
 
 class Set(NamedTuple):
@@ -68,13 +76,7 @@ SETS = (
     Set(
         "MBPP programs, 0.5B",
         "mbpp200_05b.jsonl.gz",
-        {
-            "one sample": "self-consistency(n=1)",
-            "vote of 8 by text": "self-consistency(n=8)",
-            "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
-            "best of 8, one public test": TESTED.format(n=8),
-            "until the public test passes, at most 8": FIRST_PASS.format(n=8),
-        },
+        PROGRAMS,
     ),
     Set(
         "MBPP programs, 1.5B, greedy",
@@ -84,13 +86,7 @@ SETS = (
     Set(
         "MBPP programs, 1.5B",
         "mbpp121_15b.jsonl.gz",
-        {
-            "one sample": "self-consistency(n=1)",
-            "vote of 8 by text": "self-consistency(n=8)",
-            "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
-            "best of 8, one public test": TESTED.format(n=8),
-            "until the public test passes, at most 8": FIRST_PASS.format(n=8),
-        },
+        PROGRAMS,
     ),
     Set(
         "GSM8K word problems, 0.5B",

@@ -5,7 +5,19 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from outthink.bench.calibrate.held_out import HeldOut
-from outthink.bench.report.svg import Axis, frame, line, log_axis, mark, path, share_axis, tag, text, tick_words
+from outthink.bench.report.svg import (
+    Axis,
+    frame,
+    line,
+    log_axis,
+    mark,
+    path,
+    share_axis,
+    svg_file,
+    tag,
+    text,
+    tick_words,
+)
 
 WIDTH, HEIGHT = 640.0, 400.0
 _STYLE = """
@@ -42,11 +54,7 @@ def chart(held: HeldOut, title: str, answer: str) -> str:
         tag("g", tag("title", f"the policy: {_said(*ours)}"), mark(x.at(ours[0]), y.at(ours[1]), 0, "policy", 6)),
         text(x.at(ours[0]) - 11, y.at(ours[1]) - 8, "the policy", "policy name", "end"),
     ]
-    whole = tag(
-        "svg", tag("style", Markup(_STYLE)), *drawn, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=title,
-        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", width=WIDTH, height=HEIGHT,
-    )  # fmt: skip
-    return f"{whole}\n"
+    return svg_file(WIDTH, HEIGHT, title, _STYLE, *drawn)
 
 
 def _fixed(n: int, point: tuple[float, float], x: Axis, y: Axis) -> Markup:

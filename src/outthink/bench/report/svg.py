@@ -39,6 +39,15 @@ def drawing(width: float, height: float, label: str, *inside: Markup, class_: st
     )  # fmt: skip
 
 
+def svg_file(width: float, height: float, label: str, style: str, *inside: Markup) -> str:
+    """The text of a file that holds one drawing and its own style sheet."""
+    whole = tag(
+        "svg", tag("style", Markup(style)), *inside, xmlns="http://www.w3.org/2000/svg", role="img", aria_label=label,
+        viewBox=f"0 0 {_number(width)} {_number(height)}", width=width, height=height,
+    )  # fmt: skip
+    return f"{whole}\n"
+
+
 def text(x: float, y: float, words: str, class_: str = "", anchor: str = "start") -> Markup:
     return tag("text", words, x=x, y=y, class_=class_, text_anchor=anchor)
 
