@@ -222,6 +222,15 @@ async def test_refine_runs_the_test_that_a_question_only_shows():
     assert (result.stop_reason, len(learner.seen)) == ("verified", 2)
 
 
+async def test_refine_takes_only_tests_that_were_given_or_shown_for_proof():
+    class Agrees:  # as tests that a model wrote itself
+        async def score(self, problem, candidates, run):
+            return [Score(verifier="tests", raw=1.0) for _ in candidates]
+
+    result = await solve(Refine(verifier=Agrees()), Learns())
+    assert result.stop_reason == "diminishing"
+
+
 async def test_refine_stops_when_a_round_changes_nothing():
     learner = Learns("The answer is 48.")
     result = await solve(Refine(verifier=Checks("49"), rounds=5), learner)

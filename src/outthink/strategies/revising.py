@@ -44,10 +44,11 @@ async def examined(
     problem: Problem, candidate: Candidate, run: Run, verifier: Verifier | None, others: Sequence[str] = ()
 ) -> Finding:
     """The first fault that is found, by the order of worth; ``others``: answers that other samples came to."""
-    scores = [await _scored(problem, candidate, run, check) for check in _checks(problem, verifier)]
+    checks = _checks(problem, verifier)
+    scores = [await _scored(problem, candidate, run, check) for check in checks]
     worth = next((score.worth for score in scores if score.worth is not None), None)
     words = next((score.critique for score in scores if score.critique), "")
-    if not words and any(score.verifier == "tests" and score.passed for score in scores):
+    if not words and checks and checks[0] == "tests" and scores[0].passed:
         return Finding(worth, passed=True)
     if not words and len(others) > 1:
         words = f"Other attempts came to {', '.join(others[:4])}. Find out which is right."
