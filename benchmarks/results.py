@@ -60,7 +60,7 @@ SETS = (
             "vote of 16": "self-consistency(n=16)",
             "best of 16, arithmetic checked (`symbolic`)": "best-of-n(n=16, verifier=recorded(symbolic))",
             "best of 16, `confidence`": "best-of-n(n=16, verifier=confidence)",
-            "`auto`": "auto(effort=low)",
+            "`auto`": "auto(effort=low, policy=off)",
         },
     ),
     Set(

@@ -14,6 +14,7 @@ from outthink.adaptive.replay_fit import Question, Replay
 from outthink.adaptive.state import State
 from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, Window
 from outthink.core.errors import InputError
+from outthink.core.mark import Mark
 
 LIMIT = 16
 
@@ -133,13 +134,13 @@ def test_a_policy_survives_json_and_knows_where_it_does_not_belong() -> None:
         rule=Curtail(0.02, growth=0.3, diffuse=1.0, unit=700.0),
         weights=Weights(columns=(Column(mean=0.3),), calibrated=True),
         giving_up=GiveUp(below=-1.25, saves=80.0),
-        fingerprint={"model": "a", "temperature": "0.7"},
+        fingerprint=Mark(model="a", temperature=0.7),
         fitted=("q1", "q2"),
         certified=True,
     )
     assert from_json(to_json(policy)) == policy
-    assert policy.differs({"model": "a", "temperature": "0.7", "extra": "x"}) == ()
-    assert policy.differs({"model": "b", "temperature": "0.2"}) == ("model", "temperature")
+    assert policy.fingerprint.differs(Mark(model="a", prompt="x", temperature=0.7)) is None
+    assert policy.fingerprint.differs(Mark(model="b", temperature=0.2)) == "model a, not b and temperature 0.7, not 0.2"
 
 
 def test_a_policy_from_before_chains_were_given_up_gives_none_up() -> None:
@@ -159,6 +160,11 @@ def test_a_policy_from_before_chains_were_given_up_gives_none_up() -> None:
 def test_a_damaged_or_newer_policy_says_so(text: bytes, said: str) -> None:
     with pytest.raises(InputError, match=said):
         from_json(text, "policy.json")
+
+
+def test_a_policy_that_names_its_temperature_as_text_is_read() -> None:
+    older = to_json(Policy(fingerprint=Mark(temperature=0.7))).replace(b"0.7", b'"0.70"')
+    assert from_json(older).fingerprint.temperature == 0.7
 
 
 def test_the_replay_is_the_same_for_a_seed() -> None:

@@ -243,9 +243,9 @@ def changed(place, **fields):
         (changed(2, kind="choice", extra={"grader": "choice"}, answer="B", choices=("x", "y")), "line 3: 'q2' asks"),
         (
             changed(5, fingerprint=pool_rows(model="other")[0].fingerprint),
-            "line 6: 'q5' was recorded with model 'other'",
+            "line 6: 'q5' was recorded with model other",
         ),
-        ([*pool_rows(prompt="a")[:2], *pool_rows(prompt="b")[2:3]], "line 3: 'q2' was recorded with prompt 'b'"),
+        ([*pool_rows(prompt="a")[:2], *pool_rows(prompt="b")[2:3]], "line 3: 'q2' was recorded with prompt b"),
         (changed(7, samples=()), "line 8: 'q7' has no samples"),
         (changed(6, samples=pool_rows()[6].samples[:3]), "takes 4 samples, and the pool .* holds 3 of 'q6'"),
         ([*pool_rows(), msgspec.structs.replace(pool_rows()[0], question="Another?")], "line 13: the id 'q0' is"),

@@ -15,10 +15,11 @@ from outthink.bench.verifiers.selection import chosen, draws
 from outthink.bench.verifiers.steps import best_threshold, evaluate_steps, f1, first_wrong, is_step_file, read_solutions
 from outthink.core.candidate import Score
 from outthink.core.errors import InputError, ServerFault
+from outthink.core.mark import Mark
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
 from outthink.verifiers.calibrated import Calibrated
-from outthink.verifiers.fitted import Fitted, Mark, to_json
+from outthink.verifiers.fitted import Fitted, to_json
 from outthink.verifiers.heads import Platt
 from outthink.verifiers.recorded import Recorded
 from outthink.verifiers.symbolic import Symbolic
@@ -143,6 +144,35 @@ async def test_the_first_wrong_step_is_found_where_it_is_a_false_sum(tmp_path):
     assert report.f1 == 1.0
     assert report.constant_f1 == 0.0
     assert 0.2 < report.coin_f1 < 0.5
+
+
+class Stepwise:
+    """Finds the step that says "wrong"; it tells of steps, or only of the whole (``blind``)."""
+
+    def __init__(self, blind):
+        self.blind, self.asked = blind, []
+
+    async def score(self, problem, candidates, run):
+        (candidate,) = candidates
+        self.asked.append(candidate.text)
+        steps = [0.1 if "wrong" in step else 0.9 for step in candidate.text.split("\n\n")]
+        return [Score(verifier="stepwise", raw=min(steps), steps=() if self.blind else tuple(steps))]
+
+
+@pytest.mark.parametrize("blind", [False, True])
+async def test_a_verifier_that_tells_of_steps_is_asked_once_and_any_other_about_each_beginning(tmp_path, blind):
+    file = tmp_path / "steps.jsonl"
+    solutions = [["fine", "wrong", "fine"], ["fine", "fine"], ["wrong", "fine", "fine", "fine"], ["fine"]]
+    with file.open("w") as out:
+        for i in range(24):
+            steps = solutions[i % 4]
+            label = steps.index("wrong") if "wrong" in steps else -1
+            out.write(json.dumps({"question": f"q{i}", "steps": steps, "label": label}) + "\n")
+    verifier = Stepwise(blind)
+    async with Engine(FakeModel(Script())) as engine:
+        report = await evaluate_steps(engine, verifier, "stepwise", read_solutions(str(file)))
+    assert report.f1 == 1.0
+    assert len(verifier.asked) == (60 if blind else 24)
 
 
 def test_a_step_file_that_is_wrong_is_told_by_its_line(tmp_path):

@@ -27,7 +27,7 @@ def test_a_pool_becomes_a_policy_a_chart_and_a_table(outthink, pool, tmp_path):
     assert status == 0, err
     policy = from_json(file.read_bytes())
     assert len(policy.fitted) == 30
-    assert policy.fingerprint["model"] == "planted"
+    assert policy.fingerprint.model == "planted"
     assert policy.held_out["questions"] == 30
     assert "fitted on 30 questions, at most 6 samples each" in out
     assert "N = 6" in out

@@ -22,6 +22,7 @@ from outthink.bench.replay import ReplayRun
 from outthink.core.candidate import Candidate, LogprobSummary, Score
 from outthink.core.errors import BadSpec, BudgetTooSmall, InputError, Refused, UnknownName, Unsupported
 from outthink.core.events import CallStarted, Decided, Warned
+from outthink.core.mark import Mark
 from outthink.core.problem import prompt_fingerprint
 from outthink.engine.context import Line
 from outthink.models.fake import FakeModel
@@ -68,7 +69,7 @@ def mark(**more):
     """What a policy for the fake, its number prompt and auto's temperature is fitted on."""
     problem = Problem(messages=({"role": "user", "content": QUESTION.format(7)},), answer_kind="number")
     prompt = prompt_fingerprint(few_shot(problem, 4), problem.question)
-    return {"model": "fake", "prompt": prompt, "temperature": "0.7", **more}
+    return replace(Mark(model="fake", prompt=prompt, temperature=0.7), **more)
 
 
 async def samples(script, technique="auto"):
@@ -111,7 +112,7 @@ async def test_it_answers_as_a_full_vote_over_its_horizon_does(effort, n):
 
 
 async def test_a_lossless_policy_gives_exactly_the_full_votes_answer(tmp_path):
-    file = written(Policy(rule=Lossless(), fingerprint={}), tmp_path / "policy.json")
+    file = written(Policy(rule=Lossless(), fingerprint=Mark()), tmp_path / "policy.json")
     script = Script(accuracy=0.3, wrong=6)
     auto = await many(script, f'auto(effort=low, policy="{file}")')
     full = await many(script, "self-consistency(n=16)")
@@ -193,7 +194,7 @@ async def test_with_a_gate_one_sure_sample_is_enough_and_an_unsure_one_is_not(tm
     assert only.confidence == 0.97
 
 
-@pytest.mark.parametrize("other", [{"model": "large"}, {"prompt": "beef"}, {"temperature": "1"}])
+@pytest.mark.parametrize("other", [{"model": "large"}, {"prompt": "beef"}, {"temperature": 1.0}])
 async def test_a_policy_fitted_on_something_else_warns_once_and_is_not_used(tmp_path, other):
     policy = Policy(rule=Lead(1), gate=Gate(least=-9.0, precision=0.99), fingerprint=mark(**other))
     file = written(policy, tmp_path / "policy.json")
@@ -217,7 +218,7 @@ async def test_a_policys_rule_horizon_and_weights_count(tmp_path):
 async def test_a_certified_rule_alone_decides_until_the_caller_names_a_price(tmp_path):
     script, known = (
         Script(accuracy=0.5),
-        Policy(rule=Lead(12), fingerprint=mark(temperature="0.70"), price=0.5, limit=40),
+        Policy(rule=Lead(12), fingerprint=mark(), price=0.5, limit=40),
     )
     spent = {}
     for name, policy in (("certified", replace(known, certified=True)), ("other", known)):
@@ -411,7 +412,7 @@ async def test_after_four_failures_the_best_is_revised_with_the_words_of_its_fai
     assert model.asks[-1].messages[-2] == {"role": "assistant", "content": WRONG}
     assert "f(1) == 2: 3 == 2" in model.asks[-1].messages[-1]["content"]
     actions = [event.action for event in events if isinstance(event, Decided)]
-    assert actions == ["sample 1", "sample 1", "sample 2", "revise", "stop"]
+    assert actions == ["go by the uncalibrated rules", "sample 1", "sample 1", "sample 2", "revise", "stop"]
     assert result.stop_reason == "verified"
     assert result.candidates[-1].origin == "revise"
     assert [event.index for event in events if isinstance(event, CallStarted)] == [0, 1, 2, 1000]

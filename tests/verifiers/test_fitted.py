@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outthink.core.errors import InputError
-from outthink.verifiers.fitted import Fitted, Mark, read_fitted, to_json
+from outthink.core.mark import Mark
+from outthink.verifiers.fitted import Fitted, read_fitted, to_json
 from outthink.verifiers.heads import Isotonic, Linear, Platt, Tree, Trees, logistic
 
 STUMP = Tree(feature=(1, -1, -1), threshold=(0.5, 0, 0), left=(1, 0, 0), right=(2, 0, 0), value=(0, -1.0, 2.0))

@@ -14,12 +14,13 @@ from outthink.answers import canonical
 from outthink.core.candidate import PARTS, Candidate, LogprobSummary, Score, summarise_logprobs
 from outthink.core.errors import InputError
 from outthink.core.events import Warned
+from outthink.core.mark import Mark
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
 from outthink.verifiers.calibrated import Calibrated, Stack
 from outthink.verifiers.chains import chain, spans
 from outthink.verifiers.features import FEATURES, rows_of
-from outthink.verifiers.fitted import Fitted, Mark, to_json
+from outthink.verifiers.fitted import Fitted, to_json
 from outthink.verifiers.heads import Isotonic, Linear, Platt
 from outthink.verifiers.probe import Probe
 from outthink.verifiers.recorded import Recorded

@@ -13,6 +13,7 @@ from outthink.adaptive.hazard import Solvable
 from outthink.adaptive.posterior import Weights
 from outthink.adaptive.stopping import BayesFactor, Beta, Closing, Fixed, Lead, Window
 from outthink.core.errors import InputError
+from outthink.core.mark import Mark
 
 VERSION = 1
 AnyRule = Fixed | Lossless | Curtail | Lead | Closing | Beta | Window | BayesFactor
@@ -25,8 +26,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     for never; ``weights`` and ``agreement`` then count such a chain as one without an answer. ``solvable``: how
     questions differ, for a verifier of pass and fail. ``price``: accuracy a token, under which a wave is not bought.
     ``held_out``: its figures on questions that it was not fitted on, each a name and a number.
-    ``fingerprint``: of the samples it was fitted on (model, prompt, temperature, …), compared by `differs`. ``fitted``:
-    the ids of those questions, so that nobody reports on them. ``certified``: the rule (with a verifier, the price)
+    ``fingerprint``: of the samples it was fitted on. ``fitted``: the ids of those questions, so that nobody reports on
+    them. ``certified``: the rule (with a verifier, the price)
     passed `portfolio_fit.choose`. ``columns``: what the columns of ``weights`` hold, in their order: measures of a
     sample's log probabilities. ``agreement``: the chance that the second sample of a question gives the answer that the
     first gave, where no gate let that one pass; None: not known, and no drift is seen. ``labels``: ``gold``, or
@@ -40,7 +41,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     solvable: Solvable = Solvable()
     price: float = 1e-6
     held_out: dict[str, float] = {}
-    fingerprint: dict[str, str] = {}
+    fingerprint: Mark = Mark()
     fitted: tuple[str, ...] = ()
     columns: tuple[Measure, ...] = ()
     agreement: float | None = None
@@ -48,10 +49,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     certified: bool = False
     limit: int = 64
     version: int = VERSION
-
-    def differs(self, fingerprint: dict[str, str]) -> tuple[str, ...]:
-        """The names under which what is to be answered differs from what this was fitted on."""
-        return tuple(sorted(name for name, value in self.fingerprint.items() if fingerprint.get(name, value) != value))
 
 
 UNCALIBRATED = Policy()
@@ -67,7 +64,7 @@ def from_json(text: bytes, source: str = "the policy") -> Policy:
     try:
         version = msgspec.json.decode(text, type=_Versioned).version
         if version <= VERSION:
-            return msgspec.json.decode(text, type=Policy)
+            return msgspec.json.decode(text, type=Policy, strict=False)  # temperatures were texts once
     except msgspec.DecodeError as error:
         raise InputError(f"{source} is damaged ({error}); run outthink calibrate again") from None
     raise InputError(f"{source} is of version {version}, and this outthink reads up to {VERSION}; update outthink")

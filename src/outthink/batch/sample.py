@@ -118,12 +118,10 @@ def _there(pool: Path, mark: Fingerprint) -> dict[str, PoolRow]:
 
 
 def _compare(pool: Path, row: PoolRow, mark: Fingerprint) -> None:
-    """Refuse a row whose fingerprint is another; what either does not know is not compared."""
-    pairs = [(name, getattr(row.fingerprint, name), getattr(mark, name)) for name in mark.__struct_fields__]
-    other = [f"{name} {was!r}, not {now!r}" for name, was, now in pairs if was != now and not {was, now} & {None, ""}]
-    if other:
+    """Refuse a row whose fingerprint is another."""
+    if other := row.fingerprint.differs(mark):
         raise InputError(
-            f"the pool {pool}, row {row.id!r}, was recorded with {' and '.join(other)}; record as it was recorded, "
+            f"the pool {pool}, row {row.id!r}, was recorded with {other}; record as it was recorded, "
             "or into another file"
         )
 

@@ -82,7 +82,6 @@ async def bench_live(source: str, folder: Path, asked: Asked, report: Report) ->
     data = load(source, grader=asked.grader)
     _of_one_kind(data)
     strategies = checked_strategies(asked.strategies)
-    check_held_out(strategies, (row.id for row in data.rows))
     calls = max(64, asked.concurrency or 0)
     async with (
         Engine(None, concurrency=calls, timeout=asked.timeout, cache=asked.cache) as engine,
@@ -90,6 +89,7 @@ async def bench_live(source: str, folder: Path, asked: Asked, report: Report) ->
     ):
         lines = {text: await engine.line(text) for text in asked.models or (engine.model,)}
         plan = _planned(data, strategies, lines, asked)
+        check_held_out(strategies, (row.id for row in data.rows), plan.models)
         for line in lines.values():
             line.model.price = plan.prices.get(line.model.name, line.model.price)
             engine.check_price(asked.budget, line.model)

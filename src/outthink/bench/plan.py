@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ from outthink.bench.summary import Data
 from outthink.core.errors import InputError
 from outthink.core.usage import Budget
 from outthink.core.wire import Price
+from outthink.strategies.auto import Auto
+from outthink.strategies.policies import NONE, shipped
 from outthink.strategies.spec import Call, Value, parse
 
 REPEATS = 100
@@ -106,13 +108,20 @@ def opened(folder: Path, plan: Plan) -> None:
 
 def samples_wanted(strategy: object) -> int:
     """The most samples of one question that a strategy may take, by the ``n`` of it and of those inside it."""
+    return max((n for part in _parts(strategy) if isinstance(n := getattr(part, "n", 1), int)), default=1)
+
+
+def _parts(strategy: object) -> Iterator[object]:
+    """A strategy and all that it is made of."""
     if isinstance(strategy, tuple):
-        return max(map(samples_wanted, cast("tuple[object, ...]", strategy)), default=1)
-    if not dataclasses.is_dataclass(strategy):
-        return 1
-    inner = [samples_wanted(getattr(strategy, field.name)) for field in dataclasses.fields(strategy)]
-    own = getattr(strategy, "n", 1)
-    return max([own if isinstance(own, int) else 1, *inner])
+        inner = cast("tuple[object, ...]", strategy)
+    elif dataclasses.is_dataclass(strategy):
+        yield strategy
+        inner = tuple(getattr(strategy, field.name) for field in dataclasses.fields(strategy))
+    else:
+        return
+    for part in inner:
+        yield from _parts(part)
 
 
 def own_n(text: str) -> int | None:
@@ -129,16 +138,22 @@ def family(text: str) -> str | None:
     return str(Call(call.name, call.args, tuple(pair for pair in call.kwargs if pair[0] != "n")))
 
 
-def check_held_out(strategies: Iterable[str], ids: Iterable[str]) -> None:
-    """Raises `InputError` where a policy or verifier named in a strategy was fitted on one of these questions."""
-    asked = set(ids)
+def check_held_out(strategies: Iterable[str], ids: Iterable[str], models: Iterable[str] = ()) -> None:
+    """Raises `InputError` where a policy or verifier that a strategy uses was fitted on one of these questions.
+
+    ``models``: whose shipped policies count where ``auto`` names none.
+    """
+    asked, names = set(ids), set(models)
+    own = [named for named in shipped() if named.policy.fingerprint.model in names]
     for text in strategies:
-        for path in fitted_files(parse(text)):
-            met = sorted(asked & fitted_ids(Path(path)))
-            if met:
+        used = [(path, fitted_ids(Path(path)), "") for path in fitted_files(parse(text))]
+        if own and any(isinstance(part, Auto) and part.policy is None for part in _parts(plugins.strategy(text))):
+            used += [(name, frozenset(policy.fitted), ", or with auto(policy=off)") for name, policy in own]
+        for name, fitted, way_out in used:
+            if met := sorted(asked & fitted):
                 raise InputError(
-                    f"{path} was fitted on {len(met)} of these questions ({met[0]!r} first), so they prove "
-                    "nothing about it; bench it on questions it has not seen"
+                    f"{name} was fitted on {len(met)} of these questions ({met[0]!r} first), so they prove "
+                    f"nothing about it; bench it on questions it has not seen{way_out}"
                 )
 
 
@@ -151,7 +166,8 @@ def fitted_files(value: Value) -> list[str]:
     found = [path for item in value.args for path in fitted_files(item)]
     for name, item in value.kwargs:
         if name in ("policy", "file") and (isinstance(item, str) or (isinstance(item, Call) and not item.args)):
-            found.append(item if isinstance(item, str) else item.name)
+            path = item if isinstance(item, str) else item.name
+            found += [path] if (name, path) != ("policy", NONE) else []
         else:
             found += fitted_files(item)
     return found

@@ -52,7 +52,6 @@ HERE = 2000
 """Runs up to which starting processes would take longer than the runs."""
 GRADING = 32
 """Questions of which programs are run side by side; the sandbox runs as many programs as there are processors."""
-_SAME = ("model", "source", "temperature", "max_tokens", "strategy", "prompt")
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -88,11 +87,9 @@ def differs(first: PoolRow, row: PoolRow, first_data: Row, data: Row) -> str:
     """How a row does not go with the first one; empty where it does."""
     if data.kind != first_data.kind:
         return f"asks for a {data.kind}, not for a {first_data.kind} as"
-    for name in _SAME[: None if not row.choices else -1]:  # choices are listed in the prompt
-        was, now = getattr(first.fingerprint, name), getattr(row.fingerprint, name)
-        if was != now and not {was, now} & {None, ""}:
-            return f"was recorded with {name} {now!r}, not {was!r} as"
-    return ""
+    asked = first.fingerprint.prompt if not row.choices else None  # choices are listed in the prompt
+    told = row.fingerprint.differs(msgspec.structs.replace(first.fingerprint, prompt=asked, version=""))
+    return f"was recorded with {told} as" if told else ""
 
 
 def planned(source: str, pool: Pool, asked: Asked) -> Plan:
@@ -108,7 +105,7 @@ def planned(source: str, pool: Pool, asked: Asked) -> Plan:
     price = asked.prices.get(model)
     if asked.budget.usd is not None and price is None:
         raise InputError(f"a usd budget needs the price of {model}; give it by --price")
-    check_held_out(strategies, (row.id for row in pool.rows))
+    check_held_out(strategies, (row.id for row in pool.rows), (model,))
     for text in strategies:
         wanted, least = samples_wanted(plugins.strategy(text)), min(pool.rows, key=lambda row: len(row.samples))
         if wanted > len(least.samples):

@@ -20,17 +20,15 @@ import msgspec
 
 from outthink.core.candidate import Finish, LogprobSummary
 from outthink.core.errors import BadSpec, InputError, Refused, Unsupported
+from outthink.core.mark import Mark
 from outthink.core.problem import Message, prompt_fingerprint, text_of
 from outthink.core.wire import Ask, Bill, Choice, Delta, Feature, Price, Reply
 
 
-class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pool was recorded with; ``prompt`` as by `prompt_fingerprint`. None is not known, and not checked."""
+class Fingerprint(Mark, frozen=True, kw_only=True, omit_defaults=False):
+    """What a pool was recorded with."""
 
-    model: str = ""
     source: str = ""
-    prompt: str | None = None
-    temperature: float | None = None
     max_tokens: int | None = None
     strategy: str = ""
     version: str = ""
@@ -219,12 +217,7 @@ class PoolModel:
 
 def otherwise(row: PoolRow, messages: Sequence[Message], temperature: float | None) -> str | None:
     """How a row was recorded where that is not how it is asked for now; None where it was recorded so."""
-    found, asked = row.fingerprint, prompt_fingerprint(messages, row.question)
-    if found.prompt not in (None, asked):
-        return f"prompt {found.prompt}, not {asked}"
-    if found.temperature is not None and temperature is not None and found.temperature != temperature:
-        return f"temperature {found.temperature:g}, not {temperature:g}"
-    return None
+    return row.fingerprint.differs(Mark(prompt=prompt_fingerprint(messages, row.question), temperature=temperature))
 
 
 def recorded_otherwise(path: Path, how: str) -> Unsupported:

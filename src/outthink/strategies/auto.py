@@ -2,8 +2,8 @@
 
 Answers that can vote are asked for until the vote is as good as settled (`outthink.strategies.polling`), programs until
 one passes its tests (`outthink.strategies.proving`); open text, JSON and tool calls, which nothing here could choose
-among, are asked for once. A ``policy`` from ``outthink calibrate`` replaces the uncalibrated rules where it was fitted
-on the same model, prompt and temperature.
+among, are asked for once. A policy, of ``outthink calibrate`` or shipped, replaces the uncalibrated rules where it was
+fitted on the same model, prompt and temperature.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from outthink.core.protocols import Run, Verifier
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.direct import Direct
-from outthink.strategies.policies import fitting, giving_up, read_policy
+from outthink.strategies.policies import NONE, Named, fitting, giving_up, origin, read_policy, shipped_for
 from outthink.strategies.polling import Drifting, End, Poll
 from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.proving import Proof
@@ -47,8 +47,9 @@ class Auto:
     """Sample where it pays and stop where it does not: the default for every kind of question.
 
     ``effort``: up to 16, 32 or 64 samples. ``accuracy``: stop at this probability of being right. ``price``: accuracy
-    a token under which more is not bought. ``policy``: a file of ``outthink calibrate``. ``verifier``: asked about the
-    two leading answers while they are close. ``larger``: a model that goes on where this one does not get further.
+    a token under which more is not bought. ``policy``: a file of ``outthink calibrate``, or ``off``; unless given, the
+    one that is shipped for this model and prompt, if there is one. ``verifier``: asked about the two leading answers
+    while they are close. ``larger``: a model that goes on where this one does not get further.
     """
 
     effort: Effort | None = None
@@ -65,30 +66,35 @@ class Auto:
             raise BadSpec(f"auto: price takes accuracy a token above 0, such as 0.00001, not {self.price:g}")
 
     async def solve(self, problem: Problem, run: Run) -> Result:
-        policy = None if self.policy is None else read_policy(self.policy)  # a bad file is told before spending
+        given = self._given()  # a bad file is told before spending
         problem = with_kind(problem)
         # Open text with a scorer whose worth is calibrated would be sampled and chosen from here; none is so far.
         if problem.answer_kind in ("auto", *AS_THEY_CAME):
             run.emit(Decided(action="sample 1", reason="nothing could choose among several"))
             return await Direct().solve(problem, run)
-        asked_for(problem, most=self._horizon(policy))
+        asked_for(problem, most=self._horizon(given))
         if self.larger is not None:
             async with run.child(model=self.larger):
                 pass  # a run that has no other models, as over a pool, says so before spending
         asked = await prompted(problem, run)
-        if policy is not None:
-            policy = fitting(policy, self.policy or "", asked, problem.question, TEMPERATURE, run)
+        here = origin(asked, problem.question, TEMPERATURE, run)
+        found = shipped_for(here, run) if self.policy is None else given
+        named = found and fitting(found, here, run)
         solving = self._proved if problem.answer_kind == "code" else self._voted
-        return await solving(problem, asked, policy, run)
+        return await solving(problem, asked, named, run)
 
-    def _horizon(self, policy: Policy | None) -> int:
-        if self.effort is None and policy is not None:
-            return policy.limit
+    def _given(self) -> Named | None:
+        return None if self.policy in (None, NONE) else Named(self.policy, read_policy(self.policy))
+
+    def _horizon(self, named: Named | None) -> int:
+        """The limit of a policy that was named; by effort without one, or with one that is shipped."""
+        if self.effort is None and self.policy is not None and named is not None:
+            return named.policy.limit
         return HORIZONS[self.effort or "medium"]
 
-    async def _voted(self, problem: Problem, asked: Problem, policy: Policy | None, run: Run) -> Result:
-        policy = policy and await giving_up(policy, asked, run)
-        known, horizon = policy or UNCALIBRATED, self._horizon(policy)
+    async def _voted(self, problem: Problem, asked: Problem, named: Named | None, run: Run) -> Result:
+        policy = named and await giving_up(named.policy, asked, run)
+        known, horizon = policy or UNCALIBRATED, self._horizon(named)
         # A rule that calibration certified decides alone: the policy's price comes on top only where it certified none.
         control = Control(
             known.rule,
@@ -110,18 +116,14 @@ class Auto:
             wanted=asked_for(problem, most=horizon),
             gate=known.gate,
             verifier=self.verifier,
-            drift=self._drifting(policy, run),
+            drift=_drifting(named, policy, run),
         )
         end = await self._escalated(poll, run, horizon)
         return poll.result(run, end.reason)
 
-    def _drifting(self, policy: Policy | None, run: Run) -> Drifting | None:
-        if policy is None or policy.agreement is None or self.policy is None:
-            return None
-        return Drifting(policy.agreement, run.watch(self.policy))
-
-    async def _proved(self, problem: Problem, asked: Problem, policy: Policy | None, run: Run) -> Result:
-        known, horizon = policy or UNCALIBRATED, self._horizon(policy)
+    async def _proved(self, problem: Problem, asked: Problem, named: Named | None, run: Run) -> Result:
+        policy = named and named.policy
+        known, horizon = policy or UNCALIBRATED, self._horizon(named)
         price = self.price or (policy and policy.price)
         proof = Proof(
             problem,
@@ -159,3 +161,10 @@ class Auto:
         return SamplingParams(
             temperature=TEMPERATURE, max_tokens=CHAIN_TOKENS, logprobs=logprobs, stop_below=stop_below
         )
+
+
+def _drifting(named: Named | None, policy: Policy | None, run: Run) -> Drifting | None:
+    """What the samples' agreement is held against; ``policy`` is the one that is used here."""
+    if named is None or policy is None or policy.agreement is None:
+        return None
+    return Drifting(policy.agreement, run.watch(named.name))

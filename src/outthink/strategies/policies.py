@@ -1,17 +1,39 @@
-"""Policies from files, and whether one may be used where it is asked for."""
+"""Policies from files, those that come with outthink, and whether one may be used where it is asked for."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from outthink.adaptive.policy import Policy, from_json
 from outthink.core.errors import InputError
 from outthink.core.events import Decided, Warned
+from outthink.core.mark import Mark
 from outthink.core.problem import Problem, prompt_fingerprint
 from outthink.core.protocols import Run
+
+NONE = "off"
+"""The name that asks for no policy at all."""
+
+
+class Named(NamedTuple):
+    """A policy and what it is called: by its file, or as one that comes with outthink."""
+
+    name: str
+    policy: Policy
+
+
+@cache
+def shipped() -> tuple[Named, ...]:
+    """The policies that come with outthink, fitted on models of the catalog (docs/calibrate.md, "What is shipped")."""
+    found = sorted(files("outthink.strategies").joinpath("shipped").iterdir(), key=lambda file: file.name)
+    return tuple(
+        Named(f"shipped:{file.name.removesuffix('.json')}", from_json(file.read_bytes(), file.name)) for file in found
+    )
 
 
 def read_policy(file: str) -> Policy:
@@ -32,37 +54,37 @@ def _read(file: str, changed: int, size: int) -> Policy:
     return from_json(Path(file).expanduser().read_bytes(), f"the policy {file}")
 
 
-def _equal(name: str, one: str, other: str) -> bool:
-    """Whether two temperatures are the same number, however they are written."""
-    if name != "temperature":
-        return False
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
+def origin(asked: Problem, question: str, temperature: float, run: Run) -> Mark:
+    """Where the samples will come from. ``asked``: the problem as it is prompted; ``question``: the caller's."""
+    return Mark(
+        model=run.model,
+        prompt=prompt_fingerprint(asked.messages, question),
+        temperature=asked.params.get("temperature", temperature),
+    )
 
 
-def fitting(policy: Policy, file: str, asked: Problem, question: str, temperature: float, run: Run) -> Policy | None:
-    """The policy where it was fitted on this model, prompt and temperature, and still fits what it meets; None, with a
-    warning, where not.
-
-    ``asked``: the problem as it is prompted; ``question``: the caller's.
-    """
-    here = {
-        "model": run.model,
-        "prompt": prompt_fingerprint(asked.messages, question),
-        "temperature": f"{float(asked.params.get('temperature', temperature)):g}",
-    }
-    if run.watch(file).drifted:
-        run.emit(
-            Warned(message=f"samples no longer agree as the policy {file} predicts; the uncalibrated rules are used")
-        )
+def shipped_for(here: Mark, run: Run) -> Named | None:
+    """The shipped policy for samples from here, if there is one; what is found is an event."""
+    found = next((named for named in shipped() if named.policy.fingerprint.differs(here) is None), None)
+    if found is None:
+        told = "no policy was fitted on this model, prompt and temperature; outthink calibrate makes one"
+        run.emit(Decided(action="go by the uncalibrated rules", reason=told))
         return None
-    names = [name for name in policy.differs(here) if not _equal(name, policy.fingerprint[name], here[name])]
-    if not names:
-        return policy
-    told = " and ".join(f"{name} {policy.fingerprint[name]}, not {here[name]}" for name in names)
-    run.emit(Warned(message=f"the policy {file} was fitted on {told}; the uncalibrated rules are used"))
+    told = "it was fitted on this model, prompt and temperature"
+    run.emit(Decided(action=f"go by the policy {found.name}", reason=told))
+    return found
+
+
+def fitting(named: Named, here: Mark, run: Run) -> Named | None:
+    """The policy where it was fitted on samples from here, and still fits what it meets; None, with a warning, where
+    not."""
+    if run.watch(named.name).drifted:
+        told = f"samples no longer agree as the policy {named.name} predicts"
+    elif other := named.policy.fingerprint.differs(here):
+        told = f"the policy {named.name} was fitted on {other}"
+    else:
+        return named
+    run.emit(Warned(message=f"{told}; the uncalibrated rules are used"))
     return None
 
 

@@ -16,24 +16,11 @@ import msgspec
 from outthink.adaptive.posterior import Weights
 from outthink.core.candidate import Candidate
 from outthink.core.errors import InputError
+from outthink.core.mark import Mark
 from outthink.verifiers.heads import Isotonic, Linear, Platt, Trees
 
 FORMAT, VERSION = "outthink-verifier", 1
 Kind = Literal["calibrated", "stack", "probe"]
-
-
-class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where samples came from; what is empty or None is not known, and not compared."""
-
-    model: str = ""
-    prompt: str | None = None
-    temperature: float | None = None
-
-    def differs(self, other: Mark) -> str | None:
-        """What is not the same there as here, in words; None where all that both know is."""
-        pairs = ((name, getattr(self, name), getattr(other, name)) for name in self.__struct_fields__)
-        told = [f"{name} {was}, not {now}" for name, was, now in pairs if was != now and not {was, now} & {None, ""}]
-        return " and ".join(told) or None
 
 
 class Fitted(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from outthink.bench.pools import GRADING, Pool, differs, read
 from outthink.bench.rows import NONE, Row
 from outthink.core.candidate import WHOLE, Candidate, LogprobSummary
 from outthink.core.errors import InputError
+from outthink.core.mark import Mark
 from outthink.models.pool import PoolRow
 from outthink.verifiers.suite import suite_of
 
@@ -56,7 +57,7 @@ class Recording:
     """All questions, and what they were recorded with, as text."""
 
     questions: tuple[Question, ...]
-    fingerprint: dict[str, str]
+    fingerprint: Mark
 
     @property
     def verified(self) -> bool:
@@ -86,7 +87,7 @@ async def recording(sources: Sequence[str], labels: Labels = "gold", *, unsafe: 
         items = _each(rows)
         async with aclosing(items):
             await spread(items, work, found.append, concurrency=GRADING, ordered=True)
-    return Recording(tuple(found), _fingerprint([row for row, _ in rows]))
+    return Recording(tuple(found), _origin([row for row, _ in rows]))
 
 
 def _together(sources: Sequence[str], pools: Sequence[Pool]) -> list[tuple[PoolRow, Row]]:
@@ -171,15 +172,10 @@ async def _tested(data: Row, said: Sequence[Candidate], grader: Grader) -> tuple
     return [right for right, _ in found], [passed for _, passed in found]
 
 
-def _fingerprint(rows: Sequence[PoolRow]) -> dict[str, str]:
+def _origin(rows: Sequence[PoolRow]) -> Mark:
     """Model, prompt and temperature, where all rows share them."""
-    mark, alike = rows[0].fingerprint, {row.fingerprint.prompt for row in rows}
-    known = {
-        "model": mark.model or None,
-        "prompt": mark.prompt if len(alike) == 1 else None,
-        "temperature": None if mark.temperature is None else f"{mark.temperature:g}",
-    }
-    return {name: value for name, value in known.items() if value is not None}
+    found, alike = rows[0].fingerprint, {row.fingerprint.prompt for row in rows}
+    return Mark(model=found.model, prompt=found.prompt if len(alike) == 1 else None, temperature=found.temperature)
 
 
 def checked_size(questions: int, samples: int, limit: int | None, hold_out: float) -> int:

@@ -16,7 +16,7 @@ from outthink.core.protocols import Run, Verifier
 from outthink.core.usage import Budget, Usage
 from outthink.engine.log import EventLog
 
-_AT_ONCE = 8
+_AT_ONCE = 16
 Sets = Sequence[Sequence[int]]
 """Places of candidates, one list for each set that is scored together."""
 
@@ -39,6 +39,15 @@ class Answered:
     seconds: float = 0.0
     scored: int = 0
     warnings: list[str] = field(default_factory=list[str])
+
+    def __add__(self, more: Answered) -> Answered:
+        return Answered(
+            [*self.scores, *more.scores],
+            self.usage + more.usage,
+            self.seconds + more.seconds,
+            self.scored + more.scored,
+            list(dict.fromkeys([*self.warnings, *more.warnings])),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from outthink.bench.recording import recorded
 from outthink.bench.rows import Row
 from outthink.core.candidate import Candidate
 from outthink.core.errors import InputError
+from outthink.core.mark import Mark
 from outthink.models.pool import PoolRow, read_pool
-from outthink.verifiers.fitted import Mark
 
 LEAST = 20
 """Questions without which nothing is fitted."""

@@ -2,7 +2,7 @@
 
 A row has ``question``, ``steps`` and ``label``, the place of its first wrong step from 0, or -1. A step is called wrong
 where its measure is under a threshold; F1 is the harmonic mean of the accuracies on rows with and without a wrong step.
-A verifier that scores whole candidates is asked about each beginning of a solution.
+A verifier that tells of steps is asked once about a solution, any other about each beginning of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from outthink.api import Engine
 from outthink.bench.stats import Estimate, mean_estimate
-from outthink.bench.verifiers.ask import Inquiry, ask
+from outthink.bench.verifiers.ask import Answered, Inquiry, ask
 from outthink.bench.verifiers.fit import folds
 from outthink.core.candidate import Candidate
 from outthink.core.errors import InputError
@@ -93,9 +93,7 @@ async def evaluate_steps(
     engine: Engine, verifier: Verifier, name: str, rows: Sequence[Solution], *, seed: int = 0
 ) -> StepReport:
     """How well a verifier finds the first wrong step."""
-    inquiries = [_inquiry(row) for row in rows]
-    answered = await ask(engine, verifier, inquiries)
-    measures: list[list[float | None]] = [[scores[0].worth for scores in found] for found in answered.scores]
+    answered, measures = await _measured(engine, verifier, rows)
     labels = np.array([row.label for row in rows])
     where = folds([row.question for row in rows], seed, 2)
     found = np.zeros(len(rows), dtype=np.int64)
@@ -125,8 +123,23 @@ async def evaluate_steps(
     )
 
 
-def _inquiry(row: Solution) -> Inquiry:
-    """Each beginning of a solution, as a candidate of its own that is scored alone."""
+async def _measured(
+    engine: Engine, verifier: Verifier, rows: Sequence[Solution]
+) -> tuple[Answered, list[Sequence[float | None]]]:
+    """What it all cost, and the measures of each row's steps: those that a verifier tells of the whole solution, where
+    they are as many, else what each beginning is worth to it."""
+    answered = await ask(engine, verifier, [_inquiry(row, [len(row.steps) - 1]) for row in rows])
+    wholes = [scores[0] for (scores,) in answered.scores]
+    apart = [place for place, row in enumerate(rows) if len(wholes[place].steps) != len(row.steps)]
+    more = await ask(engine, verifier, [_inquiry(rows[i], range(len(rows[i].steps) - 1)) for i in apart])
+    measures: list[Sequence[float | None]] = [whole.steps for whole in wholes]
+    for place, found in zip(apart, more.scores, strict=True):
+        measures[place] = [*(scores[0].worth for scores in found), wholes[place].worth]
+    return answered + more, measures
+
+
+def _inquiry(row: Solution, places: Sequence[int]) -> Inquiry:
+    """The beginnings of a solution, as candidates; those that end at these places are scored, each alone."""
     beginnings = [BETWEEN.join(row.steps[: place + 1]) for place in range(len(row.steps))]
     candidates = [
         Candidate(
@@ -139,7 +152,7 @@ def _inquiry(row: Solution) -> Inquiry:
         )
         for place, text in enumerate(beginnings)
     ]
-    return Inquiry(Problem.of(row.question), candidates, [[place] for place in range(len(candidates))])
+    return Inquiry(Problem.of(row.question), candidates, [[place] for place in places])
 
 
 def first_wrong(measures: Sequence[float | None], threshold: float) -> int:
