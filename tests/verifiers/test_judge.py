@@ -201,7 +201,7 @@ async def test_steps_are_checked_in_order_up_to_the_first_wrong_one():
     assert scores[0].steps == (1.0, 0.0, None)
     assert scores[0].raw == 0.0
     assert scores[0].critique == "Step 2: 7 * 7 is 49 and not 48, no"
-    assert model.asks[0].max_tokens == 60
+    assert (model.asks[0].max_tokens, model.asks[0].params["stop"]) == (60, ("Step 4",))  # nothing beyond is paid for
     assert "Step 2: 7 * 7 = 48." in taken_apart(text_of(model.asks[0].messages[-1]))[1]["The answer"]
 
 

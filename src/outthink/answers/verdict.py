@@ -38,11 +38,11 @@ class Verdict:
         return sum(float(label) * share for label, share in self.shares.items())
 
 
-def asking(prompt: str, tokens: int = 1, top: int = TOP) -> tuple[Problem, SamplingParams]:
+def asking(prompt: str, tokens: int = 1, top: int = TOP, stop: tuple[str, ...] = ()) -> tuple[Problem, SamplingParams]:
     """What to ask a run for, to be told a verdict on a prompt: the ``top`` likeliest tokens at each place with it."""
     kept = {"logprobs": True, "top_logprobs": top} if top else {}  # only a caller's own ask keeps the entries
     asked = Problem(messages=({"role": "user", "content": prompt},), answer_kind="text", params=kept)
-    return asked, SamplingParams(temperature=0.0, max_tokens=tokens, top_logprobs=top)
+    return asked, SamplingParams(temperature=0.0, max_tokens=tokens, stop=stop, top_logprobs=top)
 
 
 def verdict(said: Candidate, labels: Sequence[str], place: int = 0) -> Verdict | None:

@@ -108,11 +108,7 @@ def eval_(
         told = told_pool(report)
     text = json.dumps(report.to_dict())
     if out is not None:
-        try:
-            with open(out, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-        except OSError as error:
-            raise InputError(f"{out} cannot be written ({error.strerror}); check the folder") from error
+        replace_file(Path(out).expanduser(), [text.encode() + b"\n"], "check the folder")
     print(text if as_json else told)
 
 

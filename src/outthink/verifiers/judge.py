@@ -93,7 +93,8 @@ class Judge:
     async def _stepwise(self, asking: Asking, opening: str, texts: Sequence[str]) -> list[Score]:
         steps = [steps_of(text) for text in texts]
         wanted = [opening + prompts.about(numbered(each), prompts.STEPS) for each in steps]
-        replies = await asking.all(wanted, self.tokens, _TOP_OF_STEPS)
+        beyond = f"Step {max(map(len, steps), default=0) + 1}"  # a small judge goes on to check what is not there
+        replies = await asking.all(wanted, self.tokens, _TOP_OF_STEPS, (beyond,))
         return [
             self._score() if reply is None else self._score(*read_checks(reply, len(each)))
             for reply, each in zip(replies, steps, strict=True)

@@ -20,7 +20,9 @@ class Asking:
         self._run, self._model = run, model
         self._works = False
 
-    async def all(self, prompts: Sequence[str], tokens: int, top: int) -> list[Candidate | None]:
+    async def all(
+        self, prompts: Sequence[str], tokens: int, top: int, stop: tuple[str, ...] = ()
+    ) -> list[Candidate | None]:
         """A reply of at most so many new tokens to each prompt, with the ``top`` likeliest at each place; None for what
         failed.
 
@@ -32,7 +34,7 @@ class Asking:
 
         async def ask(place: int) -> None:
             try:
-                replies[place] = await self._run.sample(*asking(prompts[place], tokens, top), model=self._model)
+                replies[place] = await self._run.sample(*asking(prompts[place], tokens, top, stop), model=self._model)
                 self._works = True
             except OutthinkError as error:
                 failures.append(error)
