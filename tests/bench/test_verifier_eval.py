@@ -147,20 +147,20 @@ async def test_the_first_wrong_step_is_found_where_it_is_a_false_sum(tmp_path):
 
 
 class Stepwise:
-    """Finds the step that says "wrong"; it tells of steps, or only of the whole (``blind``)."""
+    """Finds the step that says "wrong"; its steps are paragraphs, or something else (where not ``stepwise``)."""
 
-    def __init__(self, blind):
-        self.blind, self.asked = blind, []
+    def __init__(self, stepwise):
+        self.stepwise, self.asked = stepwise, []
 
     async def score(self, problem, candidates, run):
         (candidate,) = candidates
         self.asked.append(candidate.text)
         steps = [0.1 if "wrong" in step else 0.9 for step in candidate.text.split("\n\n")]
-        return [Score(verifier="stepwise", raw=min(steps), steps=() if self.blind else tuple(steps))]
+        return [Score(verifier="stepwise", raw=min(steps), steps=tuple(steps if self.stepwise else steps[::-1]))]
 
 
-@pytest.mark.parametrize("blind", [False, True])
-async def test_a_verifier_that_tells_of_steps_is_asked_once_and_any_other_about_each_beginning(tmp_path, blind):
+@pytest.mark.parametrize("stepwise", [True, False])
+async def test_a_stepwise_verifier_is_asked_once_and_any_other_about_each_beginning(tmp_path, stepwise):
     file = tmp_path / "steps.jsonl"
     solutions = [["fine", "wrong", "fine"], ["fine", "fine"], ["wrong", "fine", "fine", "fine"], ["fine"]]
     with file.open("w") as out:
@@ -168,11 +168,11 @@ async def test_a_verifier_that_tells_of_steps_is_asked_once_and_any_other_about_
             steps = solutions[i % 4]
             label = steps.index("wrong") if "wrong" in steps else -1
             out.write(json.dumps({"question": f"q{i}", "steps": steps, "label": label}) + "\n")
-    verifier = Stepwise(blind)
+    verifier = Stepwise(stepwise)
     async with Engine(FakeModel(Script())) as engine:
         report = await evaluate_steps(engine, verifier, "stepwise", read_solutions(str(file)))
     assert report.f1 == 1.0
-    assert len(verifier.asked) == (60 if blind else 24)
+    assert len(verifier.asked) == (24 if stepwise else 60)
 
 
 def test_a_step_file_that_is_wrong_is_told_by_its_line(tmp_path):

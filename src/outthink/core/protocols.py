@@ -255,7 +255,8 @@ class Verifier(Protocol):
     """What a candidate is worth. Frozen configuration; keeps nothing between calls.
 
     One whose score of a candidate depends on nothing but that candidate and the problem, and costs no tokens, says so
-    by a class attribute ``alone = True``: then a bench asks it once for each recorded sample.
+    by a class attribute ``alone = True``: then a bench asks it once for each recorded sample. One whose ``Score.steps``
+    are those of a solution's paragraphs says so by ``stepwise = True``: then it is asked once for all of them.
     """
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:

@@ -58,6 +58,10 @@ class Judge:
                 + ("says only which is better" if self.form == "pairs" else "tells the first wrong step anyway")
             )
 
+    @property
+    def stepwise(self) -> bool:
+        return self.form == "steps"
+
     async def score(self, problem: Problem, candidates: Sequence[Candidate], run: Run) -> list[Score]:
         texts = [shown(candidate) for candidate in candidates]
         top = self.top or (MOST_PAIRED if self.form == "pairs" else None)

@@ -36,6 +36,7 @@ class ProcessReward:
     paper: ClassVar[str] = "arXiv:2305.20050"
     needs: ClassVar[tuple[str, ...]] = ("a process reward model",)
     alone: ClassVar[bool] = True
+    stepwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _named("prm", self.model)

@@ -2,7 +2,7 @@
 
 A row has ``question``, ``steps`` and ``label``, the place of its first wrong step from 0, or -1. A step is called wrong
 where its measure is under a threshold; F1 is the harmonic mean of the accuracies on rows with and without a wrong step.
-A verifier that tells of steps is asked once about a solution, any other about each beginning of it.
+A verifier that is ``stepwise`` is asked once about a solution, any other about each beginning of it.
 """
 
 from __future__ import annotations
@@ -126,11 +126,12 @@ async def evaluate_steps(
 async def _measured(
     engine: Engine, verifier: Verifier, rows: Sequence[Solution]
 ) -> tuple[Answered, list[Sequence[float | None]]]:
-    """What it all cost, and the measures of each row's steps: those that a verifier tells of the whole solution, where
-    they are as many, else what each beginning is worth to it."""
+    """What it all cost, and the measures of each row's steps: those that a stepwise verifier tells of the whole
+    solution, where they are as many, else what each beginning is worth to it."""
+    stepwise = getattr(verifier, "stepwise", False)
     answered = await ask(engine, verifier, [_inquiry(row, [len(row.steps) - 1]) for row in rows])
     wholes = [scores[0] for (scores,) in answered.scores]
-    apart = [place for place, row in enumerate(rows) if len(wholes[place].steps) != len(row.steps)]
+    apart = [place for place, row in enumerate(rows) if not stepwise or len(wholes[place].steps) != len(row.steps)]
     more = await ask(engine, verifier, [_inquiry(rows[i], range(len(rows[i].steps) - 1)) for i in apart])
     measures: list[Sequence[float | None]] = [whole.steps for whole in wholes]
     for place, found in zip(apart, more.scores, strict=True):
