@@ -20,7 +20,7 @@ from outthink.core.finding import Finding
 from outthink.core.names import did_you_mean
 from outthink.core.problem import Problem
 from outthink.core.protocols import Model, RewardModel, Strategy, Verifier
-from outthink.strategies.spec import Call, Value, parse
+from outthink.strategies.spec import OFF, Call, Value, parse
 
 FILES, MODELS = ("file", "policy"), ("model", "models", "larger")
 """Parameters that name files and models: others may not, or a gateway's clients could."""
@@ -88,7 +88,9 @@ def _reached(call: Call, text: str, group: str) -> Iterator[tuple[str, str]]:
         inner = next((_GROUPS[option] for option in _options(hints[name]) if option in _GROUPS), None)
         for one in value if isinstance(value, tuple) else (value,):
             if name in REACHING and one is not None:
-                yield name, one.name if isinstance(one, Call) else str(one)
+                reached = one.name if isinstance(one, Call) else str(one)
+                if (name, reached) != ("policy", OFF):
+                    yield name, reached
             elif isinstance(one, Call):
                 within = inner or next((_GROUPS[o] for o in get_args(hints[name]) if o in _GROUPS), None)
                 if within is not None:

@@ -289,6 +289,7 @@ async def test_a_strategy_that_needs_new_text_is_told_to_run_live(benched, pool,
 
     monkeypatch.setattr("outthink.plugins.strategy", lambda text: Asking())
     monkeypatch.setattr("outthink.plugins.strategy_text", lambda text: text)
+    monkeypatch.setattr("outthink.plugins.reached_for", lambda text: ())
     with pytest.raises(Unsupported, match=r"asking: the pool .* cannot say anything new; run the strategy live"):
         await benched(pool, "asking")
 
@@ -305,7 +306,7 @@ async def test_questions_that_a_policy_was_fitted_on_are_refused(tmp_path):
 async def test_questions_that_a_verifier_was_fitted_on_are_refused(tmp_path):
     file = tmp_path / "verifier.json"
     file.write_text(json.dumps({"format": "outthink-verifier", "ids": ["q1"]}))
-    text = f'cascade(models=[a, b], accept=best-of-n(n=2, verifier=stack([confidence], file="{file}")))'
+    text = f'fallback(direct, best-of-n(n=2, verifier=stack([confidence], file="{file}")))'
     with pytest.raises(InputError, match=r"verifier\.json was fitted on 1"):
         check_held_out([text], ["q1", "q2"])
     check_held_out([text], ["q2"])

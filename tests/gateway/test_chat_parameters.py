@@ -186,6 +186,7 @@ async def test_a_parameter_the_model_refuses_is_the_clients_400(open_gateway):
         ("xhigh", {}, "auto(effort=high)", False),
         ("high", {"strategy": "auto(effort=low, accuracy=0.9)"}, "auto(effort=high, accuracy=0.9)", False),
         ("none", {"strategy": "auto(accuracy=0.9)"}, "auto(accuracy=0.9)", False),
+        ("low", {"strategy": "auto(policy=off)"}, "auto(effort=low, policy=off)", False),
         ("high", {"strategy": "cot"}, "cot", False),
         ("none", {"strategy": "cot"}, "cot", False),
         ("high", {"strategy": "direct"}, "direct", True),

@@ -16,8 +16,8 @@ from outthink.core.errors import InputError
 from outthink.core.usage import Budget
 from outthink.core.wire import Price
 from outthink.strategies.auto import Auto
-from outthink.strategies.policies import NONE, shipped
-from outthink.strategies.spec import Call, Value, parse
+from outthink.strategies.policies import shipped
+from outthink.strategies.spec import Call, parse
 
 REPEATS = 100
 """Orders of replay where nothing else is asked for; live, every question is run once."""
@@ -146,7 +146,8 @@ def check_held_out(strategies: Iterable[str], ids: Iterable[str], models: Iterab
     asked, names = set(ids), set(models)
     own = [named for named in shipped() if named.policy.fingerprint.model in names]
     for text in strategies:
-        used = [(path, fitted_ids(Path(path)), "") for path in fitted_files(parse(text))]
+        files = [value for name, value in plugins.reached_for(text) if name in plugins.FILES]
+        used = [(file, fitted_ids(Path(file)), "") for file in files]
         if own and any(isinstance(part, Auto) and part.policy is None for part in _parts(plugins.strategy(text))):
             used += [(name, frozenset(policy.fitted), ", or with auto(policy=off)") for name, policy in own]
         for name, fitted, way_out in used:
@@ -155,22 +156,6 @@ def check_held_out(strategies: Iterable[str], ids: Iterable[str], models: Iterab
                     f"{name} was fitted on {len(met)} of these questions ({met[0]!r} first), so they prove "
                     f"nothing about it; bench it on questions it has not seen{way_out}"
                 )
-
-
-def fitted_files(value: Value) -> list[str]:
-    """The files of policies (``policy=``) and of fitted verifiers (``file=``) that a strategy expression names."""
-    if isinstance(value, tuple):
-        return [path for item in value for path in fitted_files(item)]
-    if not isinstance(value, Call):
-        return []
-    found = [path for item in value.args for path in fitted_files(item)]
-    for name, item in value.kwargs:
-        if name in ("policy", "file") and (isinstance(item, str) or (isinstance(item, Call) and not item.args)):
-            path = item if isinstance(item, str) else item.name
-            found += [path] if (name, path) != ("policy", NONE) else []
-        else:
-            found += fitted_files(item)
-    return found
 
 
 class _Fitted(msgspec.Struct):

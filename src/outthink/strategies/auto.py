@@ -24,11 +24,12 @@ from outthink.core.protocols import Run, Verifier
 from outthink.strategies.affordable import Affordable
 from outthink.strategies.cot import CHAIN_TOKENS, prompted
 from outthink.strategies.direct import Direct
-from outthink.strategies.policies import NONE, Named, fitting, giving_up, origin, read_policy, shipped_for
+from outthink.strategies.policies import Named, fitting, giving_up, origin, read_policy, shipped_for
 from outthink.strategies.polling import Drifting, End, Poll
 from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.proving import Proof
 from outthink.strategies.results import asked_for, with_kind
+from outthink.strategies.spec import OFF
 from outthink.strategies.tally import Tally
 
 Effort = Literal["low", "medium", "high"]
@@ -84,7 +85,7 @@ class Auto:
         return await solving(problem, asked, named, run)
 
     def _given(self) -> Named | None:
-        return None if self.policy in (None, NONE) else Named(self.policy, read_policy(self.policy))
+        return None if self.policy in (None, OFF) else Named(self.policy, read_policy(self.policy))
 
     def _horizon(self, named: Named | None) -> int:
         """The limit of a policy that was named; by effort without one, or with one that is shipped."""

@@ -16,10 +16,6 @@ from outthink.core.mark import Mark
 from outthink.core.problem import Problem, prompt_fingerprint
 from outthink.core.protocols import Run
 
-NONE = "off"
-"""The name that asks for no policy at all."""
-
-
 class Named(NamedTuple):
     """A policy and what it is called: by its file, or as one that comes with outthink."""
 

@@ -18,6 +18,8 @@ from typing import NoReturn, TypeAlias
 from outthink.core.errors import BadSpec
 
 DEEPEST, LONGEST = 50, 10_000
+OFF = "off"
+"""The word for no policy at all, where one would be a file."""
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None}
 _NAME = re.compile(r"[A-Za-z](?:[\w.]|-(?=\w))*", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d+|\d+)(?:[eE][-+]?\d+)?(?![\w.])", re.ASCII)

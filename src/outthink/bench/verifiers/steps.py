@@ -38,7 +38,8 @@ class Solution(msgspec.Struct, frozen=True):
 class StepReport(msgspec.Struct, frozen=True, kw_only=True):
     """``f1`` with thresholds chosen on other rows; ``erroneous`` and ``correct``: the accuracies it is made of.
     ``constant_f1``: the best that one answer to every row reaches (0: it is right on one kind of row only).
-    ``coin_f1``: the best expectation without looking: call some rows right at random, else name the commonest step."""
+    ``coin_f1``: the best expectation without looking: call some rows right at random, else name the commonest step.
+    ``tokens`` and ``seconds``: a step."""
 
     verifier: str
     rows: int
@@ -117,8 +118,8 @@ async def evaluate_steps(
         constant_f1=constant,
         coin_f1=coin,
         abstained=float(np.mean([value is None for own in measures for value in own])),
-        tokens=answered.usage.tokens / max(1, answered.scored),
-        seconds=answered.seconds / max(1, answered.scored),
+        tokens=answered.usage.tokens / sum(len(row.steps) for row in rows),
+        seconds=answered.seconds / sum(len(row.steps) for row in rows),
         warnings=tuple(answered.warnings),
     )
 
