@@ -85,7 +85,7 @@ SETS = (
     ),
     Set(
         "MBPP programs, 1.5B",
-        "mbpp121_15b.jsonl.gz",
+        "mbpp200_15b.jsonl.gz",
         PROGRAMS,
     ),
     Set(
@@ -93,8 +93,10 @@ SETS = (
         "gsm40_05b.jsonl.gz",
         {
             "one sample": "self-consistency(n=1)",
-            "vote of 8": "self-consistency(n=8)",
-            "best of 8, `symbolic`": "best-of-n(n=8, verifier=recorded(symbolic))",
+            "vote of 16": "self-consistency(n=16)",
+            "best of 16, arithmetic checked (`symbolic`)": "best-of-n(n=16, verifier=recorded(symbolic))",
+            "best of 16, `confidence`": "best-of-n(n=16, verifier=confidence)",
+            "`auto`": "auto(effort=low, policy=off)",
         },
     ),
 )
@@ -108,9 +110,9 @@ DUELS = (
         ("mbpp200_15b_greedy.jsonl.gz", "one answer"),
     ),
     (
-        "the same against one sample of 1.5B at temperature 0.7 (121 of the questions)",
+        "the same against one sample of 1.5B at temperature 0.7",
         ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
-        ("mbpp121_15b.jsonl.gz", "one sample"),
+        ("mbpp200_15b.jsonl.gz", "one sample"),
     ),
 )
 """Two strategies on two pools of the same questions: accuracy and compute (FLOPs) side by side."""

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from outthink.adaptive.policy import Policy, from_json
+from outthink.adaptive.policy import UNCALIBRATED, Policy, from_json
 from outthink.core.errors import InputError
 from outthink.core.events import Decided, Warned
 from outthink.core.mark import Mark
 from outthink.core.problem import Problem, prompt_fingerprint
 from outthink.core.protocols import Run
+
 
 class Named(NamedTuple):
     """A policy and what it is called: by its file, or as one that comes with outthink."""
@@ -25,11 +26,15 @@ class Named(NamedTuple):
 
 @cache
 def shipped() -> tuple[Named, ...]:
-    """The policies that come with outthink, fitted on models of the catalog (docs/calibrate.md, "What is shipped")."""
-    found = sorted(files("outthink.strategies").joinpath("shipped").iterdir(), key=lambda file: file.name)
-    return tuple(
-        Named(f"shipped:{file.name.removesuffix('.json')}", from_json(file.read_bytes(), file.name)) for file in found
-    )
+    """The policies that come with outthink, fitted on models of the catalog (docs/calibrate.md, "What is shipped").
+
+    They say when to stop, and nothing of how sure to be: that differs from one kind of question to the other.
+    """
+    found: list[Named] = []
+    for file in files("outthink.strategies").joinpath("shipped").iterdir():
+        policy = msgspec.structs.replace(from_json(file.read_bytes(), file.name), weights=UNCALIBRATED.weights)
+        found.append(Named(f"shipped:{file.name.removesuffix('.json')}", policy))
+    return tuple(sorted(found))
 
 
 def read_policy(file: str) -> Policy:
