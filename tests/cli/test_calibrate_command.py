@@ -41,7 +41,7 @@ def test_the_bench_refuses_the_questions_of_a_policy_and_takes_the_others(outthi
     assert outthink("calibrate", pool, "-o", file).status == 0
     monkeypatch.setattr("outthink.plugins.strategy", lambda text: Direct())  # what uses policies is not of interest
     monkeypatch.setattr("outthink.plugins.strategy_text", lambda text: text)
-    strategy = f'stands-for-auto(policy="{file}")'
+    strategy = f'auto(policy="{file}")'
     status, _, err = outthink("bench", pool, "-s", strategy, "--out", str(tmp_path / "all"))
     assert status == 2
     assert "policy.json was fitted on 30 of these questions" in err
