@@ -40,6 +40,15 @@ PROGRAMS = {
     "until the public test passes, at most 8": FIRST_PASS.format(n=8),
 }
 """What is asked of pools of programs."""
+VOTES = {
+    "one sample": "self-consistency(n=1)",
+    "vote of 16": "self-consistency(n=16)",
+    "best of 16, arithmetic checked (`symbolic`)": "best-of-n(n=16, verifier=recorded(symbolic))",
+    "best of 16, `confidence`": "best-of-n(n=16, verifier=confidence)",
+    "single most confident of 16": "best-of-n(n=16, verifier=confidence, aggregate=max)",
+    "`auto`": "auto(effort=low, policy=off)",
+}
+"""What is asked of pools of numbers."""
 
 
 class Set(NamedTuple):
@@ -63,15 +72,16 @@ SETS = (
             "`auto`": "auto(effort=low, policy=off)",
         },
     ),
+    Set("Sums of whole numbers (reasoning-gym `chain_sum`, seed 11), 0.5B", "rg_chain_sum60_05b.jsonl.gz", VOTES),
     Set(
-        "Sums of whole numbers (reasoning-gym `chain_sum`, seed 11), 0.5B",
-        "rg_chain_sum60_05b.jsonl.gz",
-        {
-            "one sample": "self-consistency(n=1)",
-            "vote of 8": "self-consistency(n=8)",
-            "best of 8, arithmetic checked (`symbolic`)": "best-of-n(n=8, verifier=recorded(symbolic))",
-            "best of 8, `confidence`": "best-of-n(n=8, verifier=confidence)",
-        },
+        "Linear equations (reasoning-gym `simple_equations`, seed 12), 0.5B",
+        "rg_simple_equations60_05b.jsonl.gz",
+        VOTES,
+    ),
+    Set(
+        "Legs of two to four kinds (reasoning-gym `leg_counting`, seed 13), 0.5B",
+        "rg_leg_counting60_05b.jsonl.gz",
+        VOTES,
     ),
     Set(
         "MBPP programs, 0.5B",
@@ -88,17 +98,7 @@ SETS = (
         "mbpp200_15b.jsonl.gz",
         PROGRAMS,
     ),
-    Set(
-        "GSM8K word problems, 0.5B",
-        "gsm40_05b.jsonl.gz",
-        {
-            "one sample": "self-consistency(n=1)",
-            "vote of 16": "self-consistency(n=16)",
-            "best of 16, arithmetic checked (`symbolic`)": "best-of-n(n=16, verifier=recorded(symbolic))",
-            "best of 16, `confidence`": "best-of-n(n=16, verifier=confidence)",
-            "`auto`": "auto(effort=low, policy=off)",
-        },
-    ),
+    Set("GSM8K word problems, 0.5B", "gsm40_05b.jsonl.gz", VOTES),
 )
 SIZES = (
     "| MBPP, one public test, against 1.5B answering once (greedy) | right, % | points | compute × |\n|---|---|---|---|"
