@@ -26,6 +26,11 @@ from outthink.bench.rows import LISTED, text_mark
 from outthink.models.pool import PoolRow, read_pool
 
 
+def question_hash(text: str) -> str:
+    """What stands for a question in a packed pool."""
+    return "sha256 " + hashlib.sha256(text.encode()).hexdigest()
+
+
 async def packed(row: PoolRow, grader: Grader, names: list[str]) -> PoolRow:
     """A row with grades and scores in place of its question."""
     data = recorded(row, row.id)
@@ -46,7 +51,7 @@ async def packed(row: PoolRow, grader: Grader, names: list[str]) -> PoolRow:
     kept = {name: row.extra[name] for name in ("cluster", "level", "task", "type") if name in row.extra}
     return msgspec.structs.replace(
         row,
-        question="sha256 " + hashlib.sha256(row.question.encode()).hexdigest(),
+        question=question_hash(row.question),
         answer=None,
         samples=samples,
         extra={**kept, "grader": LISTED, "right": right},

@@ -63,14 +63,7 @@ SETS = (
     Set(
         "SVAMP word problems, 0.5B",
         "svamp120_05b.jsonl.gz",
-        {
-            "one sample": "self-consistency(n=1)",
-            "vote of 4": "self-consistency(n=4)",
-            "vote of 16": "self-consistency(n=16)",
-            "best of 16, arithmetic checked (`symbolic`)": "best-of-n(n=16, verifier=recorded(symbolic))",
-            "best of 16, `confidence`": "best-of-n(n=16, verifier=confidence)",
-            "`auto`": "auto(effort=low, policy=off)",
-        },
+        {"one sample": VOTES["one sample"], "vote of 4": "self-consistency(n=4)"} | VOTES,
     ),
     Set("Sums of whole numbers (reasoning-gym `chain_sum`, seed 11), 0.5B", "rg_chain_sum60_05b.jsonl.gz", VOTES),
     Set(

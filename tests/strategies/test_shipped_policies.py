@@ -112,6 +112,4 @@ def test_what_is_shipped_is_for_models_of_the_catalog_and_the_prompts_of_today()
         assert (mark.prompt, mark.temperature) == (numbers(), 0.7), name
         assert policy.fitted, name
         assert policy.certified, name
-        assert policy.weights == UNCALIBRATED.weights, (
-            name
-        )  # how sure to be differs from one kind of question to another
+        assert policy.weights == UNCALIBRATED.weights, name

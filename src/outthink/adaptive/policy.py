@@ -27,11 +27,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     questions differ, for a verifier of pass and fail. ``price``: accuracy a token, under which a wave is not bought.
     ``held_out``: its figures on questions that it was not fitted on, each a name and a number.
     ``fingerprint``: of the samples it was fitted on. ``fitted``: the ids of those questions, so that nobody reports on
-    them. ``certified``: the rule (with a verifier, the price)
-    passed `portfolio_fit.choose`. ``columns``: what the columns of ``weights`` hold, in their order: measures of a
-    sample's log probabilities. ``agreement``: the chance that the second sample of a question gives the answer that the
-    first gave, where no gate let that one pass; None: not known, and no drift is seen. ``labels``: ``gold``, or
-    ``majority`` where agreement stood for right answers.
+    them. ``certified``: the rule (with a verifier, the price) passed `portfolio_fit.choose`. ``columns``: what the
+    columns of ``weights`` hold, in their order: measures of a sample's log probabilities. ``agreement``: the chance
+    that the second sample of a question gives the answer that the first gave, where no gate let that one pass; None:
+    not known, and no drift is seen. ``labels``: ``gold``, or ``majority`` where agreement stood for right answers.
     """
 
     rule: AnyRule = Curtail()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -21,13 +21,19 @@ Sets = Sequence[Sequence[int]]
 """Places of candidates, one list for each set that is scored together."""
 
 
+def _never(scores: Sequence[Score]) -> bool:
+    del scores
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What is put to a verifier: candidates of one problem, in these sets."""
+    """What is put to a verifier: candidates of one problem, in these sets, until one set's scores are ``enough``."""
 
     problem: Problem
     candidates: Sequence[Candidate]
     sets: Sets
+    enough: Callable[[Sequence[Score]], bool] = _never
 
 
 @dataclass(slots=True)
@@ -39,15 +45,6 @@ class Answered:
     seconds: float = 0.0
     scored: int = 0
     warnings: list[str] = field(default_factory=list[str])
-
-    def __add__(self, more: Answered) -> Answered:
-        return Answered(
-            [*self.scores, *more.scores],
-            self.usage + more.usage,
-            self.seconds + more.seconds,
-            self.scored + more.scored,
-            list(dict.fromkeys([*self.warnings, *more.warnings])),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,8 @@ class _Scoring:
             self.answered.seconds += time.perf_counter() - began
             self.answered.scored += len(places)
             self.scores.append(found)
+            if self.inquiry.enough(found):
+                break
         return Result(answer=None, message={}, text="", stop_reason=run.ended_by or "exhausted")
 
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from outthink.api import Engine
 from outthink.bench.stats import Estimate, mean_estimate
-from outthink.bench.verifiers.ask import Answered, Inquiry, ask
+from outthink.bench.verifiers.ask import Inquiry, ask
 from outthink.bench.verifiers.fit import folds
-from outthink.core.candidate import Candidate
+from outthink.core.candidate import Candidate, Score
 from outthink.core.errors import InputError
 from outthink.core.problem import Problem
 from outthink.core.protocols import Verifier
@@ -94,7 +94,10 @@ async def evaluate_steps(
     engine: Engine, verifier: Verifier, name: str, rows: Sequence[Solution], *, seed: int = 0
 ) -> StepReport:
     """How well a verifier finds the first wrong step."""
-    answered, measures = await _measured(engine, verifier, rows)
+    inquiries = [_inquiry(row, getattr(verifier, "stepwise", False)) for row in rows]
+    answered = await ask(engine, verifier, inquiries)
+    measures = [_measures(one, scores) for one, scores in zip(inquiries, answered.scores, strict=True)]
+    steps = sum(map(len, measures))
     labels = np.array([row.label for row in rows])
     where = folds([row.question for row in rows], seed, 2)
     found = np.zeros(len(rows), dtype=np.int64)
@@ -118,30 +121,15 @@ async def evaluate_steps(
         constant_f1=constant,
         coin_f1=coin,
         abstained=float(np.mean([value is None for own in measures for value in own])),
-        tokens=answered.usage.tokens / sum(len(row.steps) for row in rows),
-        seconds=answered.seconds / sum(len(row.steps) for row in rows),
+        tokens=answered.usage.tokens / steps,
+        seconds=answered.seconds / steps,
         warnings=tuple(answered.warnings),
     )
 
 
-async def _measured(
-    engine: Engine, verifier: Verifier, rows: Sequence[Solution]
-) -> tuple[Answered, list[Sequence[float | None]]]:
-    """What it all cost, and the measures of each row's steps: those that a stepwise verifier tells of the whole
-    solution, where they are as many, else what each beginning is worth to it."""
-    stepwise = getattr(verifier, "stepwise", False)
-    answered = await ask(engine, verifier, [_inquiry(row, [len(row.steps) - 1]) for row in rows])
-    wholes = [scores[0] for (scores,) in answered.scores]
-    apart = [place for place, row in enumerate(rows) if not stepwise or len(wholes[place].steps) != len(row.steps)]
-    more = await ask(engine, verifier, [_inquiry(rows[i], range(len(rows[i].steps) - 1)) for i in apart])
-    measures: list[Sequence[float | None]] = [whole.steps for whole in wholes]
-    for place, found in zip(apart, more.scores, strict=True):
-        measures[place] = [*(scores[0].worth for scores in found), wholes[place].worth]
-    return answered + more, measures
-
-
-def _inquiry(row: Solution, places: Sequence[int]) -> Inquiry:
-    """The beginnings of a solution, as candidates; those that end at these places are scored, each alone."""
+def _inquiry(row: Solution, stepwise: bool) -> Inquiry:
+    """The whole solution and then each beginning of it, as candidates of their own that are scored alone; the whole is
+    enough where a stepwise verifier tells of as many steps as there are."""
     beginnings = [BETWEEN.join(row.steps[: place + 1]) for place in range(len(row.steps))]
     candidates = [
         Candidate(
@@ -154,7 +142,22 @@ def _inquiry(row: Solution, places: Sequence[int]) -> Inquiry:
         )
         for place, text in enumerate(beginnings)
     ]
-    return Inquiry(Problem.of(row.question), candidates, [[place] for place in places])
+    last = len(beginnings) - 1
+    return Inquiry(
+        Problem.of(row.question),
+        candidates,
+        [[place] for place in (last, *range(last))],
+        lambda scores: stepwise and len(scores[0].steps) == len(beginnings),
+    )
+
+
+def _measures(inquiry: Inquiry, scores: Sequence[Sequence[Score]]) -> Sequence[float | None]:
+    """The measures of a solution's steps: those told of the whole where they are enough, else what each beginning is
+    worth."""
+    (whole,), *beginnings = scores
+    if inquiry.enough((whole,)):
+        return whole.steps
+    return [*(one.worth for (one,) in beginnings), whole.worth]
 
 
 def first_wrong(measures: Sequence[float | None], threshold: float) -> int:
