@@ -1,10 +1,11 @@
 """Pack a recorded pool for the repository: graded and scored, compressed, without the text of the questions.
 
-    python benchmarks/pack.py POOL.jsonl OUT.jsonl.gz [--scores tests symbolic]
+    python benchmarks/pack.py POOL.jsonl OUT.jsonl.gz [--scores tests symbolic] [--questions]
 
 A question becomes the hash of its text, gold answers and tests are left out, and each row lists the marks of its right
 texts instead. ``--scores``: verifiers that look at each candidate alone, whose measures are kept with the samples
-(`recorded(NAME)` reads them). What is packed replays as the pool did, but for verifiers that read the question.
+(`recorded(NAME)` reads them). What is packed replays as the pool did, but for what reads the question. ``--questions``
+keeps their text: of questions that were made up by a generator, not of fetched data.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def question_hash(text: str) -> str:
     return "sha256 " + hashlib.sha256(text.encode()).hexdigest()
 
 
-async def packed(row: PoolRow, grader: Grader, names: list[str]) -> PoolRow:
-    """A row with grades and scores in place of its question."""
+async def packed(row: PoolRow, grader: Grader, names: list[str], *, questions: bool) -> PoolRow:
+    """A row with grades and scores in place of its gold answer and, unless ``questions``, of its question."""
     data = recorded(row, row.id)
     deck = Deck(row, check=grader.check)
     run = ReplayRun(deck, 0)
@@ -51,16 +52,16 @@ async def packed(row: PoolRow, grader: Grader, names: list[str]) -> PoolRow:
     kept = {name: row.extra[name] for name in ("cluster", "level", "task", "type") if name in row.extra}
     return msgspec.structs.replace(
         row,
-        question=question_hash(row.question),
+        question=row.question if questions else question_hash(row.question),
         answer=None,
         samples=samples,
         extra={**kept, "grader": LISTED, "right": right},
     )
 
 
-async def main(pool: Path, out: Path, names: list[str]) -> None:
+async def main(pool: Path, out: Path, names: list[str], *, questions: bool) -> None:
     async with Grader() as grader:
-        rows = [await packed(row, grader, names) for row in read_pool(pool)]
+        rows = [await packed(row, grader, names, questions=questions) for row in read_pool(pool)]
     encode = msgspec.json.Encoder().encode
     out.write_bytes(gzip.compress(b"".join(encode(row) + b"\n" for row in rows), mtime=0))
     print(f"{len(rows)} questions, {out.stat().st_size:,} bytes")
@@ -71,5 +72,6 @@ if __name__ == "__main__":
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--scores", nargs="*", default=[])
+    parser.add_argument("--questions", action="store_true")
     given = parser.parse_args()
-    asyncio.run(main(given.pool, given.out, given.scores))
+    asyncio.run(main(given.pool, given.out, given.scores, questions=given.questions))

@@ -24,7 +24,7 @@ from outthink.strategies.results import with_kind
 def unpacked(row: PoolRow, source: Question) -> PoolRow:
     """The row as it was recorded, its scores left out: they are measured again when it is packed."""
     question = with_kind(source.problem).question
-    if row.question != question_hash(question):
+    if row.question not in (question, question_hash(question)):
         raise SystemExit(f"{row.id!r} asks something else there; name the data that the pool was recorded from")
     samples = tuple(msgspec.structs.replace(sample, scores={}) for sample in row.samples)
     return msgspec.structs.replace(row, question=question, answer=source.answer, samples=samples, extra=source.extra)

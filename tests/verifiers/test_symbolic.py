@@ -4,19 +4,20 @@ import pytest
 
 from outthink import Problem
 from outthink.answers import canonical
+from outthink.answers.equations import condition
 from outthink.core.candidate import Candidate
 from outthink.verifiers.bounds import bounds
-from outthink.verifiers.equations import condition
 from outthink.verifiers.symbolic import Symbolic
 
 pytestmark = pytest.mark.anyio
 
 
 async def score(question, answer, text=None, kind="number"):
+    """What is told of a text with this answer, None for one that was cut short before any."""
     text = f"The answer is {answer}." if text is None else text
     found = Candidate(
         index=0, message={"role": "assistant", "content": text}, text=text, finish="stop", tokens=3, model="m",
-        answer=canonical(answer, kind),
+        answer=None if answer is None else canonical(answer, kind),
     )  # fmt: skip
     (told,) = await Symbolic().score(Problem.of(question), [found], None)
     return told
@@ -100,6 +101,12 @@ async def test_what_cannot_be_worked_out_is_not_held_against_an_answer():
     assert (told.raw, told.critique) == (None, None)
     assert (await score("Solve for x: x^2 = 2", "\\sqrt{2}", kind="expression")).raw is None
     assert (await score("Solve for x: x^2 = 2", "1.41")).raw == 1.0
+
+
+async def test_without_an_answer_nothing_fits_though_every_sum_holds():
+    told = await score("If x + 3 = 10, what is x?", None, "10 - 3 = 7, and so")
+    assert (told.raw, told.steps) == (0.0, (1.0,))
+    assert (await score("How many are left of 10 when 3 go?", None, "10 - 3 = 7, and so")).raw == 1.0
 
 
 BROKEN = [

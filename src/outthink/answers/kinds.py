@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from outthink.answers.equations import condition
 from outthink.core.problem import AnswerKind, Problem
 
 _OPTIONS = re.compile(r"(?:^|[\s(])\(?([A-Z])[).]\s+\S")
@@ -65,6 +66,8 @@ def _read(question: str) -> AnswerKind:
         return "boolean"
     asks = "?" in text
     if _COMPUTE.search(text) and _ARITHMETIC.search(text):
+        return "number"
+    if condition(text) is not None:
         return "number"
     has_quantity = re.search(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|dozen|half|twice)\b", text)
     return "number" if asks and has_quantity and _ASKS_NUMBER.search(text) else "text"

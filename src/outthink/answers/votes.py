@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from outthink.core.candidate import Candidate
 
 
@@ -33,8 +31,8 @@ class Votes:
     def leader(self) -> Candidate | None:
         """The winning class's first candidate by index.
 
-        A tie goes to the class of higher mean confidence where every tied class has one, else to the class
-        seen first by index.
+        A tie goes to the class with the surest candidate where every tied class has one whose confidence is known,
+        else to the class seen first by index.
         """
         ranked = self._ranked()
         return _first(ranked[0]) if ranked else None
@@ -69,6 +67,5 @@ def _first(found: list[Candidate]) -> Candidate:
 
 
 def _confidence(found: list[Candidate]) -> float | None:
-    """The mean token probability over the class's candidates that have one."""
-    known = sorted(math.exp(candidate.logprobs.mean) for candidate in found if candidate.logprobs is not None)
-    return sum(known) / len(known) if known else None
+    """The mean token log probability of the class's surest candidate, None where none is known."""
+    return max((candidate.logprobs.mean for candidate in found if candidate.logprobs is not None), default=None)

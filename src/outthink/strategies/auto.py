@@ -1,14 +1,16 @@
 """Auto: compute where it pays. Samples in waves, learns how hard the question is, and stops once more is not worth it.
 
-Answers that can vote are asked for until the vote is as good as settled (`outthink.strategies.polling`), programs until
-one passes its tests (`outthink.strategies.proving`); open text, JSON and tool calls, which nothing here could choose
-among, are asked for once. A policy, of ``outthink calibrate`` or shipped, replaces the uncalibrated rules where it was
-fitted on the same model, prompt and temperature.
+Answers that can vote are asked for until the vote is as good as settled, without those whose arithmetic is false
+(`outthink.strategies.polling`); programs until one passes its tests, and answers to a question that states its own
+equations until one fits them (`outthink.strategies.proving`); open text, JSON and tool calls, which nothing here could
+choose among, once. A policy, of ``outthink calibrate`` or shipped, replaces the uncalibrated rules where it was fitted
+on the same model, prompt and temperature.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +18,8 @@ from outthink.adaptive.control import Control
 from outthink.adaptive.curtailment import Lossless
 from outthink.adaptive.hazard import Hazard
 from outthink.adaptive.policy import UNCALIBRATED, Policy
-from outthink.core.candidate import Result
+from outthink.answers.equations import decisive
+from outthink.core.candidate import Candidate, Result
 from outthink.core.errors import BadSpec, InputError
 from outthink.core.events import Decided, Warned
 from outthink.core.problem import Problem, SamplingParams
@@ -30,7 +33,7 @@ from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.proving import Proof
 from outthink.strategies.results import asked_for, with_kind
 from outthink.strategies.spec import OFF
-from outthink.strategies.tally import Tally
+from outthink.strategies.tally import CHECKED, Tally
 
 Effort = Literal["low", "medium", "high"]
 HORIZONS: dict[Effort, int] = {"low": 16, "medium": 32, "high": 64}
@@ -78,11 +81,16 @@ class Auto:
             async with run.child(model=self.larger):
                 pass  # a run that has no other models, as over a pool, says so before spending
         asked = await prompted(problem, run)
+        stated = decisive(problem)
+        if stated is not None:
+            run.emit(Decided(action="check each", reason=f"an answer can be put back into {stated.text}"))
+            return await self._proved(problem, asked, None, run, "symbolic")
         here = origin(asked, problem.question, TEMPERATURE, run)
         found = shipped_for(here, run) if self.policy is None else given
         named = found and fitting(found, here, run)
-        solving = self._proved if problem.answer_kind == "code" else self._voted
-        return await solving(problem, asked, named, run)
+        if problem.answer_kind == "code":
+            return await self._proved(problem, asked, named, run, self.verifier or "tests")
+        return await self._voted(problem, asked, named, run)
 
     def _given(self) -> Named | None:
         return None if self.policy in (None, OFF) else Named(self.policy, read_policy(self.policy))
@@ -93,22 +101,25 @@ class Auto:
             return named.policy.limit
         return HORIZONS[self.effort or "medium"]
 
-    async def _voted(self, problem: Problem, asked: Problem, named: Named | None, run: Run) -> Result:
+    async def _voted(
+        self, problem: Problem, asked: Problem, named: Named | None, run: Run, seen: Sequence[Candidate] = ()
+    ) -> Result:
         policy = named and await giving_up(named.policy, asked, run)
         known, horizon = policy or UNCALIBRATED, self._horizon(named)
         # A rule that calibration certified decides alone: the policy's price comes on top only where it certified none.
+        lossless = isinstance(known.rule, Lossless)  # the plain vote's answer is wanted, not a better one
         control = Control(
             known.rule,
             known.weights,
             self.accuracy,
             self.price or (policy and policy.price),
-            exact=self.price is None and (known.certified or isinstance(known.rule, Lossless)),
+            exact=self.price is None and (known.certified or lossless),
         )
         poll = Poll(
             problem,
             asked,
             self._params(
-                logprobs=bool(known.columns) or known.gate is not None or self.verifier is not None,
+                logprobs=known.gate is not None or bool(known.columns) or not lossless,
                 stop_below=known.giving_up and known.giving_up.below,
             ),
             control,
@@ -117,12 +128,18 @@ class Auto:
             wanted=asked_for(problem, most=horizon),
             gate=known.gate,
             verifier=self.verifier,
+            checked=problem.answer_kind in CHECKED and not lossless,
             drift=_drifting(named, policy, run),
+            next=len(seen),
         )
+        for candidate in seen:
+            poll.tally.add(candidate)
         end = await self._escalated(poll, run, horizon)
         return poll.result(run, end.reason)
 
-    async def _proved(self, problem: Problem, asked: Problem, named: Named | None, run: Run) -> Result:
+    async def _proved(
+        self, problem: Problem, asked: Problem, named: Named | None, run: Run, verifier: Verifier | str
+    ) -> Result:
         policy = named and named.policy
         known, horizon = policy or UNCALIBRATED, self._horizon(named)
         price = self.price or (policy and policy.price)
@@ -134,9 +151,13 @@ class Auto:
             Affordable(run, horizon),
             price=price,
             wanted=asked_for(problem, most=horizon),
-            verifier="tests" if problem.tests else self.verifier or "tests",
+            verifier="tests" if problem.tests else verifier,
         )
         end = await self._escalated(proof, run, horizon)
+        if (
+            end.reason == "unscorable" and problem.answer_kind != "code"
+        ):  # no rational number, so that it votes after all
+            return await self._voted(problem, asked, None, run, proof.candidates)
         return proof.result(run, end, calibrated=known.solvable != UNCALIBRATED.solvable)
 
     async def _escalated(self, work: Poll | Proof, run: Run, horizon: int) -> End:

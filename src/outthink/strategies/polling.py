@@ -21,7 +21,7 @@ from outthink.strategies.affordable import Affordable
 from outthink.strategies.hopeless import given_up
 from outthink.strategies.rescue import rescued
 from outthink.strategies.results import agree
-from outthink.strategies.tally import Tally
+from outthink.strategies.tally import Tally, refuted
 
 TRUSTED = 0.95
 """Probability at which an answer that a verifier had a say in is settled, unless another accuracy is asked for."""
@@ -72,8 +72,8 @@ class Poll:
     """One question's vote, as far as it has come.
 
     ``asked``: the problem as it is prompted; ``wanted``: samples that the caller needs at least; ``gate``: when the
-    first sample alone is enough; ``drift``: what keeps an eye on the policy; ``next``: the index of the next sample;
-    ``times``: what its vote counts.
+    first sample alone is enough; ``checked``: chains whose arithmetic does not hold are doubted; ``drift``: what keeps
+    an eye on the policy; ``next``: the index of the next sample; ``times``: what its vote counts.
     """
 
     problem: Problem
@@ -85,6 +85,7 @@ class Poll:
     wanted: int = 1
     gate: Gate | None = None
     verifier: Verifier | None = None
+    checked: bool = False
     drift: Drifting | None = None
     next: int = 0
     times: int = 1
@@ -133,7 +134,7 @@ class Poll:
     def _looked(self, run: Run) -> tuple[State, Decision]:
         """Where the vote stands, and what that says."""
         state = self.tally.state(self.affordable.left(run, self.next), self.times)
-        confidence = self.tally.posterior().confidence
+        confidence = self.tally.posterior().confidence if state.lead else 0.0
         decision = self.control.decide(state, confidence)
         if self.tally.scores and confidence >= (self.control.accuracy or TRUSTED):
             decision = Decision(True, "settled", decision.numbers)
@@ -176,12 +177,20 @@ class Poll:
             self.tally.give_up(candidate, self.times)
         else:
             candidate = await resolved(await rescued(self.asked, candidate, run))
-            self.tally.add(candidate, self.times)
-            if self.gate is not None and candidate.index == 0 and candidate.answer is not None:
+            doubted = await self._doubts(candidate, run)
+            self.tally.add(candidate, self.times, doubted=doubted)
+            if self.gate is not None and candidate.index == 0 and candidate.answer is not None and not doubted:
                 self.passed = self.gate.passes(candidate.logprobs)
         self.next += 1
         if self.drift is not None and candidate.index < 2:
-            self.drift.met([found for found in self.tally.candidates if found.index < 2])
+            self.drift.met([found for found in self.tally.sound if found.index < 2])
+
+    async def _doubts(self, candidate: Candidate, run: Run) -> bool:
+        """Whether a chain states arithmetic that does not hold, or an answer that cannot be."""
+        if not self.checked or candidate.answer is None:
+            return False
+        (score,) = await run.score(self.problem, [candidate], "symbolic")
+        return refuted(score)
 
     def _show(self, run: Run, n: int) -> None:
         votes = self.tally.votes

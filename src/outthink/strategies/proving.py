@@ -1,8 +1,9 @@
-"""Programs until one passes its tests: samples and, told which test failed, revisions. What `auto` runs for code.
+"""Samples until one passes and, told what is wrong, revisions. What `auto` runs for what can be told right from wrong:
+programs by their tests, answers by the equations that the question states.
 
-After every `PATIENCE` failures the best failing program is revised once, by the words of its failing test, and sampling
-goes on (a prior, until calibration says what either is worth). A program that passes is never replaced by one that does
-not. Where the machine cannot run programs, or there is nothing to test by, the first sample is the answer.
+After every `PATIENCE` failures the best that fails is revised once, by the words of what it fails, and sampling goes on
+(a prior, until calibration says what either is worth). One that passes is never replaced by one that does not. Where
+the machine cannot run programs, or there is nothing to test by, the first sample is the answer.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ PATIENCE = 4
 WIDEST = 4
 """Programs in a wave, at most."""
 LEAST = 0.01
-"""Probability that the next program passes under which no more are bought, without calibration."""
+"""Probability that the next one passes under which no more are bought, without calibration."""
+_PASSES, _FITS = {"code": "a program passes its tests"}, "the answer fits the question's equations"
 
 
 @dataclass
 class Proof:
-    """One problem's programs, as far as they have come. ``price``: accuracy a token, None without calibration.
+    """One problem's candidates, as far as they have come. ``price``: accuracy a token, None without calibration.
 
     ``hazard``: when a pass is to be trusted and failure to be believed; ``next``: the index of the next sample.
     """
@@ -56,7 +58,7 @@ class Proof:
     stubborn: bool = False
 
     async def go(self, run: Run, until: int) -> End | None:
-        """Sample and revise until there is a reason to stop; None once ``until`` programs, short of all, failed."""
+        """Sample and revise until there is a reason to stop; None once ``until`` candidates, short of all, failed."""
         while True:
             end = self._ended(run)
             if end is None and self.next >= until:
@@ -74,7 +76,7 @@ class Proof:
         self.before = len(self.candidates)
 
     def result(self, run: Run, end: End, *, calibrated: bool) -> Result:
-        """The best program; one that passed has, where calibrated, the probability that such a one is right."""
+        """The best candidate; one that passed has, where calibrated, the probability that such a one is right."""
         if all(score.worth is None for score in self.scores):
             return msgspec.structs.replace(single(self.candidates[0], run), stop_reason=end.reason)
         found = selected(self.problem, self.candidates, self.scores, run, end.reason)
@@ -85,7 +87,7 @@ class Proof:
 
     @property
     def passed(self) -> int:
-        """How many programs passed."""
+        """How many passed."""
         return _passes(self.scores)
 
     @property
@@ -108,7 +110,11 @@ class Proof:
             return None
         decision = self._hazard.stop(self._state)
         if decision.stop and decision.reason is not None:
-            told = "a program passes its tests" if self.passed else f"none passed, {_chance(decision.numbers)}"
+            told = (
+                _PASSES.get(self.problem.answer_kind, _FITS)
+                if self.passed
+                else f"none passed, {_chance(decision.numbers)}"
+            )
             return End(decision.reason, told, decision.numbers)
         if run.ended_by is not None:
             return over(run.ended_by)
@@ -145,10 +151,10 @@ class Proof:
         return None
 
     async def _revise(self, run: Run) -> None:
-        """Revise the best failing program once, told which test it fails."""
+        """Revise the best that fails once, told what it fails."""
         best = max(range(len(self.scores)), key=lambda place: (self.scores[place].worth or 0.0, -place))
         words = self.scores[best].critique or ""
-        run.emit(Decided(action="revise", reason=f"{self.failed} programs failed", numbers={"failed": self.failed}))
+        run.emit(Decided(action="revise", reason=f"{self.failed} failed so far", numbers={"failed": self.failed}))
         index, self.revisions = REVISIONS + self.revisions, self.revisions + 1
         try:
             version = await revised(

@@ -12,12 +12,15 @@ from outthink.adaptive.posterior import Evidence, Posterior, Weights, posterior,
 from outthink.adaptive.state import State
 from outthink.answers import Votes
 from outthink.core.candidate import WHOLE, Candidate, Result, Score, StopReason
+from outthink.core.problem import AnswerKind
 from outthink.core.protocols import Run
 from outthink.strategies.hopeless import surest
 from outthink.strategies.results import elected, single
 from outthink.strategies.weighing import highest, posterior_of
 
 _UNKNOWN = Score(verifier="")
+CHECKED = frozenset[AnswerKind](("number", "expression"))
+"""Kinds of answers whose chains are doubted where their arithmetic does not hold."""
 CLOSE = 1
 """Votes between the two leading answers at which a verifier is asked."""
 
@@ -30,10 +33,11 @@ class Tally:
     """
 
     def __init__(self, weights: Weights | None = None, columns: Sequence[Measure] = ()) -> None:
-        self.votes, self.calibrated = Votes(), weights is not None
+        self.calibrated = weights is not None
         self.candidates: list[Candidate] = []
         self.scores: dict[int, Score] = {}
         self._weights, self._columns = weights, columns
+        self.sound: list[Candidate] = []
         self._times: dict[int, int] = {}
         self._cut: list[Candidate] = []
         self._given_up: list[Candidate] = []
@@ -43,27 +47,43 @@ class Tally:
         """Whether nothing at all came, not even a beginning."""
         return not (self.candidates or self._cut)
 
-    def add(self, candidate: Candidate, times: int = 1) -> None:
-        """Count a candidate, its vote so many times; one that was cut short before any answer is only kept."""
+    @property
+    def votes(self) -> Votes:
+        """The vote."""
+        found = Votes()
+        for candidate in self._voters:
+            found.add(candidate)
+        return found
+
+    @property
+    def _voters(self) -> list[Candidate]:
+        """All candidates; the doubted ones without their answer, where another gives one."""
+        return self.sound if any(found.answer is not None for found in self.sound) else self.candidates
+
+    def add(self, candidate: Candidate, times: int = 1, *, doubted: bool = False) -> None:
+        """Count a candidate, its vote so many times; one that was cut short before any answer is only kept.
+
+        ``doubted``: something that it states is false; it does not vote beside one of which that is not known.
+        """
         if candidate.answer is None and candidate.finish in ("cancelled", "error"):
             self._cut.append(candidate)
             return
-        self._count(candidate, times)
+        self._count(candidate, times, doubted=doubted)
 
     def give_up(self, candidate: Candidate, times: int = 1) -> None:
         """Count a chain that was given up: as one without an answer, even where it came whole."""
         self._given_up.append(candidate)
         self._count(msgspec.structs.replace(candidate, answer=None, finish="cancelled"), times)
 
-    def _count(self, candidate: Candidate, times: int) -> None:
-        self.votes.add(candidate)
+    def _count(self, candidate: Candidate, times: int, *, doubted: bool = False) -> None:
         self.candidates.append(candidate)
+        self.sound.append(msgspec.structs.replace(candidate, answer=None) if doubted else candidate)
         self._times[candidate.index] = times
 
     def state(self, left: int, times: int = 1) -> State:
-        """What the rules look at, with so many samples to come whose votes count ``times``."""
+        """What the rules look at, with so many samples to come whose votes count ``times``; doubted ones never vote."""
         counts = Counter[str | None]()
-        for found in self.candidates:
+        for found in self.sound:
             counts[_key(found)] += self._times[found.index]
         silent = counts.pop(None, 0)
         return State(
@@ -76,7 +96,7 @@ class Tally:
 
     def posterior(self) -> Posterior:
         """The probability of each answer."""
-        said = [found for found in self.candidates for _ in range(self._times[found.index])]
+        said = [found for found in self._voters for _ in range(self._times[found.index])]
         if self.scores:
             scored = self._weights and msgspec.structs.replace(self._weights, columns=uncalibrated(1).columns)
             return posterior_of(said, [self.scores.get(found.index, _UNKNOWN) for found in said], scored)
@@ -102,11 +122,12 @@ class Tally:
 
         Its confidence is its share of all weight, the half vote for none of the answers included.
         """
-        plain = elected(self.votes, stop)
+        votes = self.votes
+        plain = elected(votes, stop)
         if plain is None:
             return msgspec.structs.replace(single(self._beginning(), run, stop), stop_reason=stop)
         found = self.posterior()
-        best = highest(self.votes, found.probabilities)
+        best = highest(votes, found.probabilities)
         leader = max(best, key=lambda found: (self.scores.get(found.index, _UNKNOWN).worth or 0.0, -found.index))
         return msgspec.structs.replace(
             plain,
@@ -127,11 +148,16 @@ class Tally:
 
     def _streak(self) -> int:
         """How many of the last samples in a row gave one and the same answer."""
-        ordered = sorted(self.candidates, key=lambda found: -found.index)
+        ordered = sorted(self.sound, key=lambda found: -found.index)
         last = next((_key(found) for found in ordered), None)
         if last is None:
             return 0
         return next((place for place, found in enumerate(ordered) if _key(found) != last), len(ordered))
+
+
+def refuted(score: Score) -> bool:
+    """Whether ``symbolic`` finds something false in a candidate."""
+    return score.worth is not None and score.worth < 1
 
 
 def _key(candidate: Candidate) -> str | None:

@@ -6,8 +6,9 @@
 - The answer is put back into the equations that the question states, where they can be read (`equations`).
 - The answer is held against what such a number can be (`bounds`): counts, probabilities, ages, parts, units.
 
-The measure is the share of statements that hold; 1 for an answer that fits the question's equations, 0 for one that
-does not, or that cannot be. Where there is nothing to check, nothing is said.
+The measure is the share of statements that hold, and 0 for an answer that cannot be. Where the question's equations can
+be read they alone decide: 1 for an answer that fits them, 0 for one that does not, or for none, and nothing is said of
+one that is no rational number. Where there is nothing to check, nothing is said either.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from outthink.answers.equations import Condition, condition
 from outthink.answers.grammar import Unreadable
 from outthink.core.candidate import Answer, Candidate, Score
 from outthink.core.problem import Problem
 from outthink.core.protocols import Run
 from outthink.verifiers.arithmetic import Statement, statements
 from outthink.verifiers.bounds import Bound, bounds
-from outthink.verifiers.equations import Condition, condition
 
 _RATIONAL = re.compile(r"-?\d{1,30}(?:\.\d{1,30}|/\d{1,30})?")
 
@@ -45,18 +46,23 @@ def _score(candidate: Candidate, limits: Sequence[Bound], equations: Condition |
     found = statements(candidate.text)
     steps = tuple(1.0 if one.holds else 0.0 for one in found)
     said = [_told(one) for one in found if not one.holds][:1]
-    raw = sum(steps) / len(steps) if steps else None
     value = _rational(candidate.answer)
-    if value is not None:
-        wrong = [f"{_shown(candidate)} cannot be: {one.must}" for one in limits if not one.holds(value, candidate.text)]
-        fits = None if equations is None or wrong else _fits(equations, value, _shown(candidate))
-        if fits:
-            raw = 1.0
-        elif fits is False and equations is not None:
+    broken = [one for one in limits if value is not None and not one.holds(value, candidate.text)]
+    wrong = [f"{_shown(candidate)} cannot be: {one.must}" for one in broken]
+    if equations is not None and not wrong:
+        raw = _put_back(candidate, value, equations)
+        if raw == 0.0 and value is not None:
             wrong = [f"{_shown(candidate)} does not fit {equations.text}"]
-        if wrong:
-            raw, said = 0.0, wrong + said
-    return Score(verifier="symbolic", raw=raw, steps=steps, critique="; ".join(said) or None)
+    else:
+        raw = 0.0 if wrong else sum(steps) / len(steps) if steps else None
+    return Score(verifier="symbolic", raw=raw, steps=steps, critique="; ".join(wrong + said) or None)
+
+
+def _put_back(candidate: Candidate, value: Fraction | None, equations: Condition) -> float | None:
+    if candidate.answer is None:
+        return 0.0
+    fits = None if value is None else _fits(equations, value, _shown(candidate))
+    return None if fits is None else float(fits)
 
 
 def _rational(answer: Answer | None) -> Fraction | None:

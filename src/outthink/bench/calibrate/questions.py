@@ -16,11 +16,15 @@ from outthink.batch.spread import spread
 from outthink.bench.deck import Deck
 from outthink.bench.grading import BY_ANSWER, Grader
 from outthink.bench.pools import GRADING, Pool, differs, read
+from outthink.bench.replay import ReplayRun
 from outthink.bench.rows import NONE, Row
 from outthink.core.candidate import WHOLE, Candidate, LogprobSummary
 from outthink.core.errors import InputError
 from outthink.core.mark import Mark
+from outthink.core.protocols import Run
 from outthink.models.pool import PoolRow
+from outthink.strategies.results import with_kind
+from outthink.strategies.tally import CHECKED, refuted
 from outthink.verifiers.suite import suite_of
 
 Labels = Literal["gold", "majority"]
@@ -31,7 +35,7 @@ LEAST, SAMPLES = 20, 4
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``key``: of its answer, None for none. ``passed``: the tests that its question shows, None without any."""
+    """``key``: of its answer, None where it does not vote. ``passed``: the tests that its question shows, if any."""
 
     key: str | None
     tokens: int
@@ -124,14 +128,24 @@ async def _question(row: PoolRow, data: Row, labels: Labels, grader: Grader) -> 
         grades, passed = await _tested(data, said, grader)
     else:
         grades = _agreeing(said) if labels == "majority" else await _grades(data, said, grader)
-    samples = tuple(_sample(*parts) for parts in zip(said, grades, passed, strict=True))
+    keys = await _voting(data, said, ReplayRun(deck))
+    samples = tuple(_sample(*parts) for parts in zip(said, keys, grades, passed, strict=True))
     rights = Counter(sample.key for sample in samples if sample.right and sample.key is not None)
     gold = rights.most_common(1)[0][0] if rights else None
     return Question(row.id, data.cluster, samples, gold, row.prompt_tokens)
 
 
-def _sample(said: Candidate, right: bool, passed: bool | None) -> Sample:
-    key = None if said.answer is None else said.answer.key
+async def _voting(data: Row, said: Sequence[Candidate], run: Run) -> list[str | None]:
+    """The key that each votes for: as in ``auto``, what states something false has none while another has one."""
+    keys = [None if one.answer is None else one.answer.key for one in said]
+    if with_kind(data.problem).answer_kind not in CHECKED:
+        return keys
+    doubts = map(refuted, await run.score(data.problem, said, "symbolic"))
+    sound = [None if doubted else key for key, doubted in zip(keys, doubts, strict=True)]
+    return sound if any(sound) else keys
+
+
+def _sample(said: Candidate, key: str | None, right: bool, passed: bool | None) -> Sample:
     return Sample(key, said.tokens, right, said.finish in WHOLE, said.logprobs, passed)
 
 

@@ -15,7 +15,8 @@ from itertools import pairwise
 
 from outthink.answers.evaluate import symbols_of
 from outthink.answers.grammar import Node, Unreadable, parse
-from outthink.verifiers.linear import determined, value_of
+from outthink.answers.linear import determined, value_of
+from outthink.core.problem import Problem
 
 LONGEST = 400
 """Characters of a question that is read as equations; a longer one is a story."""
@@ -58,10 +59,14 @@ _LARGER, _SMALLER = frozenset(("larger", "greater", "bigger", "largest")), froze
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the question states, in its words, and how far a value is from fitting it: 0 where it fits."""
+    """What the question states, in its words, and how far a value is from fitting it: 0 where it fits.
+
+    ``unique``: only one value does, as far as can be told.
+    """
 
     text: str
     off: Callable[[Fraction], Fraction]
+    unique: bool = True
 
     def fits(self, value: Fraction) -> bool:
         return self.off(value) == 0
@@ -80,6 +85,12 @@ def condition(question: str) -> Condition | None:
         return _of_equations(question) if "=" in question else _of_pair(question)
     except (Unreadable, ZeroDivisionError, RecursionError):
         return None
+
+
+def decisive(problem: Problem) -> Condition | None:
+    """What only the right answer fits, where the question states it."""
+    found = condition(problem.question) if problem.answer_kind in ("number", "expression") else None
+    return found if found is not None and found.unique else None
 
 
 def _of_equations(question: str) -> Condition | None:
@@ -111,9 +122,9 @@ def _links(chain: str) -> list[Node]:
 def _condition(text: str, equations: list[Node], letters: list[str], asked: Node) -> Condition | None:
     if not symbols_of(asked) <= set(letters) or not symbols_of(asked):
         return None
-    if len(equations) == len(letters) == 1 and asked == ("sym", letters[0]):
-        return Condition(text, lambda value: _residual(equations[0], letters[0], value))
     values = determined(equations, letters)
+    if len(equations) == len(letters) == 1 and asked == ("sym", letters[0]):
+        return Condition(text, lambda value: _residual(equations[0], letters[0], value), unique=bool(values))
     if values is None or not symbols_of(asked) <= values.keys():
         return None
     truth = value_of(asked, values)
@@ -145,7 +156,11 @@ def _of_pair(question: str) -> Condition | None:
         return None
     wants_larger = asked <= _LARGER
     told = " and ".join(f"a {name} of {value}" for name, value in facts.items())
-    return Condition(f"two numbers with {told}", lambda value: Fraction(not _is_one(value, facts, wants_larger)))
+    return Condition(
+        f"two numbers with {told}",
+        lambda value: Fraction(not _is_one(value, facts, wants_larger)),
+        unique="sum" in facts,
+    )
 
 
 def _is_one(value: Fraction, facts: Mapping[str, Fraction], larger: bool) -> bool:
