@@ -4,8 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from outthink import Engine, Problem
+from outthink.adaptive.curtailment import Lossless
+from outthink.adaptive.policy import Policy, to_json
 from outthink.answers.equations import decisive
 from outthink.core.events import Decided
+from outthink.core.mark import Mark
 from outthink.models.fake import FakeModel
 from outthink.models.script import Script
 
@@ -70,6 +73,15 @@ async def test_where_an_answer_that_fits_may_be_wrong_all_of_them_vote(question,
     assert decisive(replace(Problem.of(question), answer_kind="number")) is None
     result, _ = await solve([f"The answer is {answer}."] * 16, question)
     assert (result.stop_reason, len(result.candidates) > 1) == ("settled", True)
+
+
+async def test_the_plain_votes_answer_stays_what_it_is(tmp_path):
+    file = tmp_path / "policy.json"
+    file.write_bytes(to_json(Policy(rule=Lossless(), fingerprint=Mark())))
+    result, _ = await solve(
+        ["The answer is 9.", "The answer is 7.", "The answer is 9."] * 8, LINEAR, f'auto(effort=low, policy="{file}")'
+    )
+    assert result.answer.text == "9"
 
 
 def test_only_numbers_are_put_back():

@@ -82,7 +82,7 @@ class Auto:
                 pass  # a run that has no other models, as over a pool, says so before spending
         asked = await prompted(problem, run)
         stated = decisive(problem)
-        if stated is not None:
+        if stated is not None and not _is_lossless(given):
             run.emit(Decided(action="check each", reason=f"an answer can be put back into {stated.text}"))
             return await self._proved(problem, asked, None, run, "symbolic")
         here = origin(asked, problem.question, TEMPERATURE, run)
@@ -106,8 +106,8 @@ class Auto:
     ) -> Result:
         policy = named and await giving_up(named.policy, asked, run)
         known, horizon = policy or UNCALIBRATED, self._horizon(named)
+        lossless = _is_lossless(named)
         # A rule that calibration certified decides alone: the policy's price comes on top only where it certified none.
-        lossless = isinstance(known.rule, Lossless)  # the plain vote's answer is wanted, not a better one
         control = Control(
             known.rule,
             known.weights,
@@ -154,9 +154,7 @@ class Auto:
             verifier="tests" if problem.tests else verifier,
         )
         end = await self._escalated(proof, run, horizon)
-        if (
-            end.reason == "unscorable" and problem.answer_kind != "code"
-        ):  # no rational number, so that it votes after all
+        if end.reason == "unscorable" and verifier == "symbolic":  # no number that can be put back: it votes after all
             return await self._voted(problem, asked, None, run, proof.candidates)
         return proof.result(run, end, calibrated=known.solvable != UNCALIBRATED.solvable)
 
@@ -183,6 +181,11 @@ class Auto:
         return SamplingParams(
             temperature=TEMPERATURE, max_tokens=CHAIN_TOKENS, logprobs=logprobs, stop_below=stop_below
         )
+
+
+def _is_lossless(named: Named | None) -> bool:
+    """Whether the plain vote's answer is wanted, and not a better one."""
+    return named is not None and isinstance(named.policy.rule, Lossless)
 
 
 def _drifting(named: Named | None, policy: Policy | None, run: Run) -> Drifting | None:

@@ -29,15 +29,15 @@ class Tally:
     """Grows by `add`.
 
     ``weights``: calibrated ones of the answer posterior, None for votes as they are; ``columns``: the measures of log
-    probabilities that their columns were fitted on.
+    probabilities that their columns were fitted on. ``sound``: the candidates, the doubted ones without their answer.
     """
 
     def __init__(self, weights: Weights | None = None, columns: Sequence[Measure] = ()) -> None:
         self.calibrated = weights is not None
         self.candidates: list[Candidate] = []
+        self.sound: list[Candidate] = []
         self.scores: dict[int, Score] = {}
         self._weights, self._columns = weights, columns
-        self.sound: list[Candidate] = []
         self._times: dict[int, int] = {}
         self._cut: list[Candidate] = []
         self._given_up: list[Candidate] = []
@@ -57,7 +57,7 @@ class Tally:
 
     @property
     def _voters(self) -> list[Candidate]:
-        """All candidates; the doubted ones without their answer, where another gives one."""
+        """Those that are sound, where one of them answers, else all."""
         return self.sound if any(found.answer is not None for found in self.sound) else self.candidates
 
     def add(self, candidate: Candidate, times: int = 1, *, doubted: bool = False) -> None:
