@@ -40,6 +40,14 @@ PROGRAMS = {
     "until the public test passes, at most 8": FIRST_PASS.format(n=8),
 }
 """What is asked of pools of programs."""
+MANY = PROGRAMS | {
+    "until the public test passes, at most 16": FIRST_PASS.format(n=16),
+    "until the public test passes, at most 64": FIRST_PASS.format(n=64),
+    "best of 64, one public test": TESTED.format(n=64),
+    "`auto`": "auto(effort=low, policy=off, verifier=recorded(tests))",
+    "`auto`, effort high": "auto(effort=high, policy=off, verifier=recorded(tests))",
+}
+"""What is asked of pools of programs with 64 samples a question."""
 VOTES = {
     "one sample": "self-consistency(n=1)",
     "vote of 16": "self-consistency(n=16)",
@@ -79,12 +87,7 @@ SETS = (
     Set(
         "MBPP programs, 0.5B",
         "mbpp200_05b.jsonl.gz",
-        PROGRAMS,
-    ),
-    Set(
-        "MBPP programs, 1.5B, greedy",
-        "mbpp200_15b_greedy.jsonl.gz",
-        {"one answer": "self-consistency(n=1, temperature=0)"},
+        MANY,
     ),
     Set(
         "MBPP programs, 1.5B",
@@ -93,22 +96,27 @@ SETS = (
     ),
     Set("GSM8K word problems, 0.5B", "gsm40_05b.jsonl.gz", VOTES),
 )
-SIZES = (
-    "| MBPP, one public test, against 1.5B answering once (greedy) | right, % | points | compute × |\n|---|---|---|---|"
+ONCE = {"one answer": "self-consistency(n=1, temperature=0)"}
+LARGER = {
+    "svamp120_05b.jsonl.gz": "svamp120_15b_greedy.jsonl.gz",
+    "rg_chain_sum60_05b.jsonl.gz": "rg_chain_sum60_15b_greedy.jsonl.gz",
+    "rg_simple_equations60_05b.jsonl.gz": "rg_simple_equations60_15b_greedy.jsonl.gz",
+    "rg_leg_counting60_05b.jsonl.gz": "rg_leg_counting60_15b_greedy.jsonl.gz",
+    "gsm40_05b.jsonl.gz": "gsm40_15b_greedy.jsonl.gz",
+    "mbpp200_05b.jsonl.gz": "mbpp200_15b_greedy.jsonl.gz",
+}
+"""The larger model's one answer to the same questions."""
+SIZES = "| | 0.5B with | right, % | 1.5B answering once (greedy), % | points | compute × |\n|---|---|---|---|---|---|"
+DUELISTS = (
+    "one sample",
+    "vote of 16",
+    "`auto`",
+    "`auto`, effort high",
+    "until the public test passes, at most 8",
+    "until the public test passes, at most 16",
+    "until the public test passes, at most 64",
 )
-DUELS = (
-    (
-        "0.5B until the public test passes, at most 8",
-        ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
-        ("mbpp200_15b_greedy.jsonl.gz", "one answer"),
-    ),
-    (
-        "the same against one sample of 1.5B at temperature 0.7",
-        ("mbpp200_05b.jsonl.gz", "until the public test passes, at most 8"),
-        ("mbpp200_15b.jsonl.gz", "one sample"),
-    ),
-)
-"""Two strategies on two pools of the same questions: accuracy and compute (FLOPs) side by side."""
+"""What of the small model is held against the larger one: accuracy and compute (FLOPs) side by side."""
 
 
 CURVES = {
@@ -118,7 +126,7 @@ CURVES = {
     "best-of-n(verifier=recorded(name=tests), width=1, until_verified=true)": ("until the test passes", 1),
 }
 """What is drawn as a line, by its technique: name, colour."""
-DOTS = {"`auto`": "auto"}
+DOTS = {"`auto`": "auto", "`auto`, effort high": "auto, high"}
 
 
 class Column(NamedTuple):
@@ -208,12 +216,32 @@ def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
     return lines
 
 
-def duel(title: str, one: Column, other: Column) -> str:
+def duel(title: str, name: str, one: Column, other: Column) -> str:
     """A line of the table of compute."""
     diff, _, ids = against(one, other)
     ratio = np.mean([one.flops[key] for key in ids]) / np.mean([other.flops[key] for key in ids])
-    right = 100 * np.mean([one.right[key] for key in ids])
-    return f"| {title} | {right:.1f} | {points(diff)} | {ratio:.2f} |"
+    right, theirs = (100 * np.mean([column.right[key] for key in ids]) for column in (one, other))
+    return f"| {title} | {name} | {right:.1f} | {theirs:.1f} | {points(diff)} | {ratio:.2f} |"
+
+
+async def duels(made: Set, cols: dict[str, Column], out: Path, repeats: int) -> list[str]:
+    """The lines of one set in the table of compute, where the larger model answered the same questions."""
+    large = ROOT / "pools" / LARGER.get(made.file, "")
+    if not large.is_file():
+        return []
+    folder = out / large.name.split(".")[0]
+    summary = await bench(large, folder, Asked(strategies=tuple(ONCE.values()), repeats=1))
+    (other,) = columns(
+        folder, ONCE, dict(zip(ONCE, (one.strategy for one in summary.strategies), strict=True))
+    ).values()
+    title = made.title.removesuffix(", 0.5B")
+    found = [duel(title, name, cols[name], other) for name in DUELISTS if name in cols]
+    if "until the public test passes, at most 8" in cols:
+        small = ROOT / "pools" / made.file
+        for n in (1, 2, 4, 8):
+            name = f"cascade: until the public test passes (at most {n}), else 1.5B once"
+            found.append(duel(title, name, cascaded(small, large, n, repeats), other))
+    return found
 
 
 def cascaded(small: Path, large: Path, n: int, orders: int) -> Column:
@@ -248,7 +276,7 @@ def _cascade(small: PoolRow, large: PoolRow, places: Sequence[int]) -> tuple[flo
 
 
 async def main(repeats: int, out: Path, write: bool) -> None:
-    parts, panels, benched = [], [], {}
+    parts, panels, fought = [], [], list[str]()
     brief = ["| | strategy | right, % | against the first, points | tokens × |", "|---|---|---|---|---|"]
     for made in SETS:
         pool = ROOT / "pools" / made.file
@@ -257,21 +285,12 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         folder = out / made.file.split(".")[0]
         summary = await bench(pool, folder, Asked(strategies=tuple(made.strategies.values()), repeats=repeats))
         labels = dict(zip(made.strategies, (one.strategy for one in summary.strategies), strict=True))
-        benched[made.file] = columns(folder, made.strategies, labels)
-        parts.append(table(made, summary.strategies, benched[made.file], summary))
-        if len(made.strategies) > 1:
-            panels.append(panel(made, summary))
-        brief += short(made, benched[made.file], summary)
-    duels: list[str] = []
-    for title, one, other in DUELS:
-        if one[0] in benched and other[0] in benched:
-            duels.append(duel(title, benched[one[0]][one[1]], benched[other[0]][other[1]]))
-    small, large = (ROOT / "pools" / name for name in ("mbpp200_05b.jsonl.gz", "mbpp200_15b_greedy.jsonl.gz"))
-    if large.exists() and small.name in benched:
-        for n in (1, 2, 4, 8):
-            title = f"cascade: 0.5B until the public test passes (at most {n}), else 1.5B once"
-            duels.append(duel(title, cascaded(small, large, n, repeats), benched[large.name]["one answer"]))
-    compute = "\n".join((SIZES, *duels)) if duels else ""
+        cols = columns(folder, made.strategies, labels)
+        parts.append(table(made, summary.strategies, cols, summary))
+        panels.append(panel(made, summary))
+        brief += short(made, cols, summary)
+        fought += await duels(made, cols, out, repeats)
+    compute = "\n".join((SIZES, *fought))
     full, few = (
         "\n\n".join((*parts, "### A small model and a larger one", compute)),
         "\n".join(brief) + "\n\n" + compute,

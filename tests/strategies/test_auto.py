@@ -433,11 +433,28 @@ async def test_a_pass_is_believed_as_far_as_calibration_says(tmp_path):
 async def test_programs_that_never_pass_are_given_up_within_the_horizon():
     result, _, events = await solve(Script(replies=[WRONG]), Auto("low", verifier=Checks()), CODE)
     assert sum(found.origin == "sample" for found in result.candidates) == 16
-    assert sum(event.action == "revise" for event in events if isinstance(event, Decided)) == 3
+    assert sum(event.action == "revise" for event in events if isinstance(event, Decided)) == 1
     assert (result.stop_reason, result.confidence) == ("exhausted", 0.0)
     dear, _, _ = await solve(Script(replies=[WRONG]), Auto("low", price=0.005, verifier=Checks()), CODE)
     assert len(dear.candidates) < 16
     assert dear.stop_reason in ("futile", "diminishing")
+
+
+class Shares:
+    """The share of tests that a program passes, written into it."""
+
+    alone = True
+
+    async def score(self, problem, candidates, run):
+        return [Score(verifier="tests", raw=float("passes half" in found.text) / 2) for found in candidates]
+
+
+async def test_revising_goes_on_only_as_long_as_it_gets_further():
+    better = WRONG.replace("return", "# passes half\n    return")
+    script = Script(replies=[WRONG] * 1000 + [better, better.replace("half", "half too")])
+    _, _, events = await solve(script, Auto("low", verifier=Shares()), CODE)
+    told = [event.index for event in events if isinstance(event, CallStarted) and event.index >= 1000]
+    assert told == [1000, 1001]
 
 
 async def test_programs_that_nothing_can_test_are_sampled_once():

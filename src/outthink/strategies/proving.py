@@ -1,9 +1,10 @@
 """Samples until one passes and, told what is wrong, revisions. What `auto` runs for what can be told right from wrong:
 programs by their tests, answers by the equations that the question states.
 
-After every `PATIENCE` failures the best that fails is revised once, by the words of what it fails, and sampling goes on
-(a prior, until calibration says what either is worth). One that passes is never replaced by one that does not. Where
-the machine cannot run programs, or there is nothing to test by, the first sample is the answer.
+After `PATIENCE` failures the best that fails is revised, by the words of what it fails, and again after each as many
+more as long as revising gets it further; a small model's revisions hardly ever do (docs/code.md). One that passes is
+never replaced by one that does not. Where the machine cannot run programs, or there is nothing to test by, the first
+sample is the answer.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class Proof:
         return None
 
     async def _revise(self, run: Run) -> None:
-        """Revise the best that fails once, told what it fails."""
+        """Revise the best that fails, told what it fails; never again once that gets it no further."""
         best = max(range(len(self.scores)), key=lambda place: (self.scores[place].worth or 0.0, -place))
         words = self.scores[best].critique or ""
         run.emit(Decided(action="revise", reason=f"{self.failed} failed so far", numbers={"failed": self.failed}))
@@ -165,6 +166,7 @@ class Proof:
             run.emit(Warned(message=f"no revision: {error}"))
             return
         await self._test([version], run)
+        self.stubborn = (self.scores[-1].worth or 0.0) <= (self.scores[best].worth or 0.0)
 
     async def _test(self, found: list[Candidate], run: Run) -> None:
         known = {one.text: score for one, score in zip(self.candidates, self.scores, strict=True)}
