@@ -95,6 +95,9 @@ SETS = (
         PROGRAMS,
     ),
     Set("GSM8K word problems, 0.5B", "gsm40_05b.jsonl.gz", VOTES),
+    Set("SVAMP, lines 121 to 200, held out, 0.5B", "svamp80_05b.jsonl.gz", VOTES),
+    Set("Linear equations, seed 22, held out, 0.5B", "rg_simple_equations60_s22_05b.jsonl.gz", VOTES),
+    Set("Sums of whole numbers, seed 21, held out, 0.5B", "rg_chain_sum60_s21_05b.jsonl.gz", VOTES),
 )
 ONCE = {"one answer": "self-consistency(n=1, temperature=0)"}
 LARGER = {
@@ -287,7 +290,8 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         labels = dict(zip(made.strategies, (one.strategy for one in summary.strategies), strict=True))
         cols = columns(folder, made.strategies, labels)
         parts.append(table(made, summary.strategies, cols, summary))
-        panels.append(panel(made, summary))
+        if "held out" not in made.title:
+            panels.append(panel(made, summary))
         brief += short(made, cols, summary)
         fought += await duels(made, cols, out, repeats)
     compute = "\n".join((SIZES, *fought))
