@@ -156,6 +156,14 @@ def columns(folder: Path, names: dict[str, str], labels: dict[str, str]) -> dict
     return found
 
 
+async def benched(pool: Path, strategies: dict[str, str], out: Path, repeats: int) -> tuple[Summary, dict[str, Column]]:
+    """A pool's bench, and its columns by the strategies' names in the tables."""
+    folder = out / pool.name.split(".")[0]
+    summary = await bench(pool, folder, Asked(strategies=tuple(strategies.values()), repeats=repeats))
+    labels = dict(zip(strategies, (one.strategy for one in summary.strategies), strict=True))
+    return summary, columns(folder, strategies, labels)
+
+
 def against(one: Column, base: Column) -> tuple[Estimate, Estimate, list[str]]:
     """Difference in points and ratio of tokens, paired by the questions that both have."""
     ids = sorted(set(one.right) & set(base.right))
@@ -232,14 +240,11 @@ async def duels(made: Set, cols: dict[str, Column], out: Path, repeats: int) -> 
     large = ROOT / "pools" / LARGER.get(made.file, "")
     if not large.is_file():
         return []
-    folder = out / large.name.split(".")[0]
-    summary = await bench(large, folder, Asked(strategies=tuple(ONCE.values()), repeats=1))
-    (other,) = columns(
-        folder, ONCE, dict(zip(ONCE, (one.strategy for one in summary.strategies), strict=True))
-    ).values()
+    _, theirs = await benched(large, ONCE, out, 1)
+    (other,) = theirs.values()
     title = made.title.removesuffix(", 0.5B")
     found = [duel(title, name, cols[name], other) for name in DUELISTS if name in cols]
-    if "until the public test passes, at most 8" in cols:
+    if made.strategies is MANY:
         small = ROOT / "pools" / made.file
         for n in (1, 2, 4, 8):
             name = f"cascade: until the public test passes (at most {n}), else 1.5B once"
@@ -285,10 +290,7 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         pool = ROOT / "pools" / made.file
         if not pool.exists():
             continue
-        folder = out / made.file.split(".")[0]
-        summary = await bench(pool, folder, Asked(strategies=tuple(made.strategies.values()), repeats=repeats))
-        labels = dict(zip(made.strategies, (one.strategy for one in summary.strategies), strict=True))
-        cols = columns(folder, made.strategies, labels)
+        summary, cols = await benched(pool, made.strategies, out, repeats)
         parts.append(table(made, summary.strategies, cols, summary))
         if "held out" not in made.title:
             panels.append(panel(made, summary))

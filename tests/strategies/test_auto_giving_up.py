@@ -114,6 +114,7 @@ async def test_where_the_prompt_is_longer_than_what_is_spared_all_is_as_without(
 async def test_a_policy_without_it_asks_as_before(auto):
     fake = model(DOUBT, SURE, SURE)
     _, events = await solve(fake, auto(None))
+    assert {ask.logprobs for ask in fake.asks} == {True}
     assert not of(events, GivenUp)
     assert [event.action for event in of(events, Decided)] == ["sample 5", "stop"]
 

@@ -16,8 +16,10 @@ from itertools import pairwise
 from outthink.answers.evaluate import symbols_of
 from outthink.answers.grammar import Node, Unreadable, parse
 from outthink.answers.linear import determined, value_of
-from outthink.core.problem import Problem
+from outthink.core.problem import AnswerKind, Problem
 
+CHECKABLE = frozenset[AnswerKind](("number", "expression"))
+"""Kinds of answers that arithmetic can judge."""
 LONGEST = 400
 """Characters of a question that is read as equations; a longer one is a story."""
 _POSING_WORDS = (
@@ -89,7 +91,7 @@ def condition(question: str) -> Condition | None:
 
 def decisive(problem: Problem) -> Condition | None:
     """What only the right answer fits, where the question states it."""
-    found = condition(problem.question) if problem.answer_kind in ("number", "expression") else None
+    found = condition(problem.question) if problem.answer_kind in CHECKABLE else None
     return found if found is not None and found.unique else None
 
 

@@ -18,7 +18,7 @@ from outthink.adaptive.control import Control
 from outthink.adaptive.curtailment import Lossless
 from outthink.adaptive.hazard import Hazard
 from outthink.adaptive.policy import UNCALIBRATED, Policy
-from outthink.answers.equations import decisive
+from outthink.answers.equations import CHECKABLE, decisive
 from outthink.core.candidate import Candidate, Result
 from outthink.core.errors import BadSpec, InputError
 from outthink.core.events import Decided, Warned
@@ -33,7 +33,7 @@ from outthink.strategies.prompts import AS_THEY_CAME
 from outthink.strategies.proving import Proof
 from outthink.strategies.results import asked_for, with_kind
 from outthink.strategies.spec import OFF
-from outthink.strategies.tally import CHECKED, Tally
+from outthink.strategies.tally import Tally
 
 Effort = Literal["low", "medium", "high"]
 HORIZONS: dict[Effort, int] = {"low": 16, "medium": 32, "high": 64}
@@ -89,7 +89,8 @@ class Auto:
         found = shipped_for(here, run) if self.policy is None else given
         named = found and fitting(found, here, run)
         if problem.answer_kind == "code":
-            return await self._proved(problem, asked, named, run, self.verifier or "tests")
+            verifier = "tests" if problem.tests else self.verifier or "tests"
+            return await self._proved(problem, asked, named, run, verifier)
         return await self._voted(problem, asked, named, run)
 
     def _given(self) -> Named | None:
@@ -128,7 +129,7 @@ class Auto:
             wanted=asked_for(problem, most=horizon),
             gate=known.gate,
             verifier=self.verifier,
-            checked=problem.answer_kind in CHECKED and not lossless,
+            checked=problem.answer_kind in CHECKABLE and not lossless,
             drift=_drifting(named, policy, run),
             next=len(seen),
         )
@@ -151,7 +152,7 @@ class Auto:
             Affordable(run, horizon),
             price=price,
             wanted=asked_for(problem, most=horizon),
-            verifier="tests" if problem.tests else verifier,
+            verifier=verifier,
         )
         end = await self._escalated(proof, run, horizon)
         if end.reason == "unscorable" and verifier == "symbolic":  # no number that can be put back: it votes after all

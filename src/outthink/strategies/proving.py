@@ -33,7 +33,6 @@ WIDEST = 4
 """Programs in a wave, at most."""
 LEAST = 0.01
 """Probability that the next one passes under which no more are bought, without calibration."""
-_PASSES, _FITS = {"code": "a program passes its tests"}, "the answer fits the question's equations"
 
 
 @dataclass
@@ -111,15 +110,17 @@ class Proof:
             return None
         decision = self._hazard.stop(self._state)
         if decision.stop and decision.reason is not None:
-            told = (
-                _PASSES.get(self.problem.answer_kind, _FITS)
-                if self.passed
-                else f"none passed, {_chance(decision.numbers)}"
-            )
-            return End(decision.reason, told, decision.numbers)
+            return End(decision.reason, self._told(decision.numbers), decision.numbers)
         if run.ended_by is not None:
             return over(run.ended_by)
         return End("exhausted", "all that may be asked for") if self.next >= self.affordable.most else None
+
+    def _told(self, numbers: dict[str, float]) -> str:
+        """A decision of the hazard in words."""
+        if not self.passed:
+            return f"none passed, {_chance(numbers)}"
+        code = self.problem.answer_kind == "code"
+        return "a program passes its tests" if code else "the answer fits the question's equations"
 
     @property
     def _state(self) -> State:

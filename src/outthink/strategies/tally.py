@@ -12,15 +12,12 @@ from outthink.adaptive.posterior import Evidence, Posterior, Weights, posterior,
 from outthink.adaptive.state import State
 from outthink.answers import Votes
 from outthink.core.candidate import WHOLE, Candidate, Result, Score, StopReason
-from outthink.core.problem import AnswerKind
 from outthink.core.protocols import Run
 from outthink.strategies.hopeless import surest
 from outthink.strategies.results import elected, single
 from outthink.strategies.weighing import highest, posterior_of
 
 _UNKNOWN = Score(verifier="")
-CHECKED = frozenset[AnswerKind](("number", "expression"))
-"""Kinds of answers whose chains are doubted where their arithmetic does not hold."""
 CLOSE = 1
 """Votes between the two leading answers at which a verifier is asked."""
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from outthink.answers.equations import Condition, condition
+from outthink.answers.equations import CHECKABLE, Condition, condition
 from outthink.answers.grammar import Unreadable
 from outthink.core.candidate import Answer, Candidate, Score
 from outthink.core.problem import Problem
@@ -66,7 +66,7 @@ def _put_back(candidate: Candidate, value: Fraction | None, equations: Condition
 
 
 def _rational(answer: Answer | None) -> Fraction | None:
-    if answer is None or answer.kind not in ("number", "expression") or not _RATIONAL.fullmatch(answer.text):
+    if answer is None or answer.kind not in CHECKABLE or not _RATIONAL.fullmatch(answer.text):
         return None
     try:
         return Fraction(answer.text)

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import anyio
 
 from outthink.answers import program_in
+from outthink.answers.equations import CHECKABLE
 from outthink.batch.spread import spread
 from outthink.bench.deck import Deck
 from outthink.bench.grading import BY_ANSWER, Grader
@@ -24,7 +25,7 @@ from outthink.core.mark import Mark
 from outthink.core.protocols import Run
 from outthink.models.pool import PoolRow
 from outthink.strategies.results import with_kind
-from outthink.strategies.tally import CHECKED, refuted
+from outthink.strategies.tally import refuted
 from outthink.verifiers.suite import suite_of
 
 Labels = Literal["gold", "majority"]
@@ -138,7 +139,7 @@ async def _question(row: PoolRow, data: Row, labels: Labels, grader: Grader) -> 
 async def _voting(data: Row, said: Sequence[Candidate], run: Run) -> list[str | None]:
     """The key that each votes for: as in ``auto``, what states something false has none while another has one."""
     keys = [None if one.answer is None else one.answer.key for one in said]
-    if with_kind(data.problem).answer_kind not in CHECKED:
+    if with_kind(data.problem).answer_kind not in CHECKABLE:
         return keys
     doubts = map(refuted, await run.score(data.problem, said, "symbolic"))
     sound = [None if doubted else key for key, doubted in zip(keys, doubts, strict=True)]
