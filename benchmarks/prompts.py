@@ -1,10 +1,11 @@
-"""Which built-in prompt makes a small model answer well and briefly: samples recorded once, scored ever after.
+"""Which built-in prompt makes a small model answer well and briefly: samples graded as they are recorded.
 
-    python benchmarks/prompts.py record DATA.jsonl POOL.jsonl [--prompts short,sentences] [--first 0] [--count 30]
-    python benchmarks/prompts.py score POOL.jsonl…
+    python benchmarks/prompts.py DATA.jsonl OUT.jsonl --first 200 [--prompts "zero-shot,few-shot"] [--count 50]
+    python benchmarks/prompts.py DATA.jsonl OUT.jsonl --score
 
-Recording adds what is not there yet, one question at a time, so it may be stopped and started again. The score of a
-prompt is the mean accuracy of one sample, of a vote over all, the tokens of a sample and how many gave no answer.
+Rows apart from those that results are reported on. One line a question and prompt is added to OUT; run again, it goes
+on where it was, and prints the table. ``DATA``: whatever ``outthink bench`` takes. Differences are to the first of the
+prompts, paired by question.
 """
 
 from __future__ import annotations
@@ -12,16 +13,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from outthink.answers import canonical, extract
+import numpy as np
+
+from outthink.answers import program_in
+from outthink.bench.data import load
+from outthink.bench.graders import grade
+from outthink.bench.rows import Row
+from outthink.bench.stats import compare
 from outthink.core.problem import Message, Problem
 from outthink.core.wire import Ask
 from outthink.models.embedded import open_embedded
-from outthink.strategies import prompts
+from outthink.sandbox import Sandbox
+from outthink.strategies.prompts import few_shot, instructed, with_examples, zero_shot
 
-SAMPLES, TEMPERATURE, MAX_TOKENS = 8, 0.7, 400
 _SENTENCES = (
     (
         "A baker makes 4 trays of 6 rolls and sells 15. How many rolls are left?",
@@ -44,99 +53,86 @@ _SENTENCES = (
         "Now she has 28 + 18 = 46 stamps.\nThe answer is 46.",
     ),
 )
+_STEPS = "Solve the problem step by step. End with: The answer is <number>."
+_SHORTEST = "Reply with only the shortest correct code, in one Python block."
 
-
-def _sentences(problem: Problem) -> tuple[Message, ...]:
-    turns: list[Message] = [
-        {"role": "system", "content": "Solve the problem step by step. End with: The answer is <number>."}
-    ]
-    for question, answer in _SENTENCES:
-        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return (*turns, *problem.messages)
-
-
-def _one_message(problem: Problem) -> tuple[Message, ...]:
-    """The worked examples in the same turn as the question."""
-    shown = "\n\n".join(f"Problem: {question}\nSolution: {answer}" for question, answer in _SENTENCES)
-    content = f"{shown}\n\nProblem: {problem.question}\nSolution:"
-    return ({"role": "user", "content": content},)
-
-
-PROMPTS = {
-    "plain": lambda problem: problem.messages,
-    "zero": prompts.zero_shot,
-    "short": lambda problem: prompts.few_shot(problem, 4),
-    "sentences": _sentences,
-    "one-message": _one_message,
+PROMPTS: dict[str, Callable[[Problem], tuple[Message, ...]]] = {
+    "as it came": lambda problem: problem.messages,
+    "zero-shot": zero_shot,
+    "few-shot": lambda problem: few_shot(problem, 4),
+    "sentences": lambda problem: with_examples(problem, _STEPS, _SENTENCES),
+    "shortest": lambda problem: instructed(problem, _SHORTEST).messages,
 }
+"""``zero-shot`` and ``few-shot`` are what the strategies use, by kind of answer."""
 
 
-async def record(data: Path, pool: Path, names: list[str], first: int, count: int, name: str) -> None:
-    rows = [json.loads(line) for line in data.read_text().splitlines()][first : first + count]
-    done = (
-        {(row["prompt"], row["id"]) for row in map(json.loads, pool.read_text().splitlines())}
-        if pool.exists()
-        else set()
-    )
-    model = await open_embedded(name)
+async def record(rows: list[Row], names: list[str], out: Path, samples: int) -> None:
+    """Sample and grade what is not in ``out`` yet, all prompts of a question at once."""
+    known = {(line["id"], line["prompt"]) for line in lines_of(out)}
+    model = await open_embedded("qwen2.5-coder-0.5b")
+
+    async def one(row: Row, name: str, sandbox: Sandbox) -> None:
+        ask = Ask(messages=PROMPTS[name](row.problem), params={"temperature": 0.7}, n=samples, max_tokens=400, seed=1)
+        reply = await model.complete(ask)
+        right = 0.0
+        for choice in reply.choices:
+            if row.tests:
+                right += (await sandbox.check(program_in(choice.text) or choice.text, row.tests)).passed
+            else:
+                right += grade(row, choice.text)
+        tokens = [choice.tokens or 0 for choice in reply.choices]
+        with out.open("a") as file:
+            file.write(json.dumps({"id": row.id, "prompt": name, "right": right, "tokens": tokens}) + "\n")
+
     try:
-        for row in rows:
-            for prompt in names:
-                if (prompt, row["id"]) in done:
-                    continue
-                problem = Problem.of(row["question"], "number")
-                ask = Ask(
-                    messages=tuple(PROMPTS[prompt](problem)), n=SAMPLES, max_tokens=MAX_TOKENS, seed=0,
-                    params={"temperature": TEMPERATURE},
-                )  # fmt: skip
-                reply = await model.complete(ask)
-                samples = [{"text": c.text, "tokens": c.tokens, "finish": c.finish} for c in reply.choices]
-                kept = {"prompt": prompt, "id": row["id"], "answer": row["answer"], "samples": samples}
-                with pool.open("a") as file:
-                    file.write(json.dumps(kept) + "\n")
+        async with Sandbox() as sandbox:
+            for row in rows:
+                missing = [name for name in names if (row.id, name) not in known]
+                await asyncio.gather(*(one(row, name, sandbox) for name in missing))
     finally:
         await model.aclose()
 
 
-def score(pools: list[Path]) -> None:
-    rows = [json.loads(line) for pool in pools for line in pool.read_text().splitlines()]
-    print(f"{'prompt':<12} questions  one sample  vote of {SAMPLES}  tokens  no answer")
-    for prompt in PROMPTS:
-        own = [row for row in rows if row["prompt"] == prompt]
-        if not own:
-            continue
-        single = vote = tokens = silent = 0.0
-        for row in own:
-            gold = canonical(row["answer"], "number")
-            found = [extract(s["text"], "number", marked=s["finish"] != "stop") for s in row["samples"]]
-            single += sum(answer == gold for answer in found) / len(found)
-            counts = Counter(answer for answer in found if answer is not None)
-            vote += bool(counts) and counts.most_common(1)[0][0] == gold
-            tokens += sum(s["tokens"] for s in row["samples"]) / len(found)
-            silent += found.count(None) / len(found)
-        k = len(own)
-        print(f"{prompt:<12} {k:>9}  {single / k:>10.3f}  {vote / k:>9.3f}  {tokens / k:>6.1f}  {silent / k:>9.3f}")
+def lines_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Record and score prompts.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    recording = commands.add_parser("record")
-    recording.add_argument("data", type=Path)
-    recording.add_argument("pool", type=Path)
-    recording.add_argument("--prompts", default=",".join(PROMPTS))
-    recording.add_argument("--first", type=int, default=0)
-    recording.add_argument("--count", type=int, default=30)
-    recording.add_argument("--model", default="qwen2.5-coder-0.5b")
-    scoring = commands.add_parser("score")
-    scoring.add_argument("pools", type=Path, nargs="+")
-    options = parser.parse_args()
-    if options.command == "score":
-        score(options.pools)
-        return
-    names = options.prompts.split(",")
-    asyncio.run(record(options.data, options.pool, names, options.first, options.count, options.model))
+def table(lines: list[dict[str, Any]]) -> str:
+    """Each prompt's accuracy and tokens; differences to the first one."""
+    groups: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for line in lines:
+        n = len(line["tokens"])
+        groups[line["prompt"]][line["id"]] = (line["right"] / n, sum(line["tokens"]) / n)
+    rows = [
+        "| prompt | questions | one sample right | against the first, points | new tokens a sample |"
+        " right samples per 1,000 new tokens |",
+        "|---|---|---|---|---|---|",
+    ]
+    base = next(iter(groups.values()))
+    for name, group in groups.items():
+        right, tokens = np.mean([*group.values()], axis=0)
+        diff = ""
+        if group is not base:
+            both = sorted(set(group) & set(base))
+            one, other = ([list(values) for values in zip(*(side[key] for key in both), strict=True)]
+                          for side in (group, base))  # fmt: skip
+            found = compare((one[0], one[1]), (other[0], other[1])).accuracy_diff
+            diff = f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+        rows.append(f"| {name} | {len(group)} | {right:.3f} | {diff} | {tokens:.0f} | {1000 * right / tokens:.1f} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--prompts", default="zero-shot,few-shot")
+    parser.add_argument("--first", type=int, default=200)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--score", action="store_true", help="only print the table")
+    given = parser.parse_args()
+    if not given.score:
+        wanted = [*load(given.data).rows[given.first : given.first + given.count]]
+        asyncio.run(record(wanted, given.prompts.split(","), given.out, given.samples))
+    print(table(lines_of(given.out)))

@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import re
 import tempfile
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import ChainMap, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,6 +90,11 @@ SETS = (
         MANY,
     ),
     Set(
+        "MBPP programs, rows 251 to 427, held out, 0.5B",
+        "mbpp177_05b.jsonl.gz",
+        MANY,
+    ),
+    Set(
         "MBPP programs, 1.5B",
         "mbpp200_15b.jsonl.gz",
         PROGRAMS,
@@ -107,6 +112,7 @@ LARGER = {
     "rg_leg_counting60_05b.jsonl.gz": "rg_leg_counting60_15b_greedy.jsonl.gz",
     "gsm40_05b.jsonl.gz": "gsm40_15b_greedy.jsonl.gz",
     "mbpp200_05b.jsonl.gz": "mbpp200_15b_greedy.jsonl.gz",
+    "mbpp177_05b.jsonl.gz": "mbpp177_15b_greedy.jsonl.gz",
 }
 """The larger model's one answer to the same questions."""
 SIZES = "| | 0.5B with | right, % | 1.5B answering once (greedy), % | points | compute × |\n|---|---|---|---|---|---|"
@@ -129,6 +135,7 @@ CURVES = {
     "best-of-n(verifier=recorded(name=tests), width=1, until_verified=true)": ("until the test passes", 1),
 }
 """What is drawn as a line, by its technique: name, colour."""
+CASCADE = "cascade: until the public test passes (at most {n}), else 1.5B once"
 DOTS = {"`auto`": "auto", "`auto`, effort high": "auto, high"}
 
 
@@ -215,16 +222,22 @@ def panel(made: Set, summary: Summary) -> Panel:
     return Panel(title, lines, {} if summary.oracle is None else {"any of all samples": summary.oracle})
 
 
-def short(made: Set, cols: dict[str, Column], summary: Summary) -> list[str]:
-    """The lines of one set in the README's table."""
+def brief(title: str, cols: dict[str, Column]) -> dict[str, str]:
+    """One set in the README: its title, what the first strategy comes to, what each other adds and costs."""
     (name, base), *others = cols.items()
-    right = 100 * np.mean([*base.right.values()])
-    lines = [f"| {made.title}, {summary.data.questions} questions | {name} | {right:.1f} | | 1.00 |"]
+    found = {"": f"{title}, {len(base.right)}", name: f"{100 * np.mean([*base.right.values()]):.1f} %"}
     for name, one in others:
         diff, ratio, _ = against(one, base)
-        right = 100 * np.mean([*one.right.values()])
-        lines.append(f"| | {name} | {right:.1f} | {points(diff)} | {ratio.value:.2f} |")
-    return lines
+        found[name] = f"{points(diff)} · {ratio.value:.1f} ×"
+    return found
+
+
+def grid(sets: list[dict[str, str]], across: bool) -> str:
+    """The README's table of several sets: a line each, or (``across``) a column each."""
+    names = list(dict.fromkeys(name for one in sets for name in one))
+    lines = [names, *([one.get(name, "") for name in names] for one in sets)]
+    head, *rest = zip(*lines, strict=True) if across else lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rest))
 
 
 def duel(title: str, name: str, one: Column, other: Column) -> str:
@@ -235,21 +248,39 @@ def duel(title: str, name: str, one: Column, other: Column) -> str:
     return f"| {title} | {name} | {right:.1f} | {theirs:.1f} | {points(diff)} | {ratio:.2f} |"
 
 
-async def duels(made: Set, cols: dict[str, Column], out: Path, repeats: int) -> list[str]:
-    """The lines of one set in the table of compute, where the larger model answered the same questions."""
+class Match(NamedTuple):
+    """The small model with its strategies, and the larger one's one answer, to the same questions."""
+
+    title: str
+    small: dict[str, Column]
+    large: Column
+
+    def lines(self) -> list[str]:
+        return [duel(self.title, name, one, self.large) for name, one in self.small.items()]
+
+
+async def match(made: Set, cols: dict[str, Column], out: Path, repeats: int) -> Match | None:
+    """One set's match, where the larger model answered it."""
     large = ROOT / "pools" / LARGER.get(made.file, "")
     if not large.is_file():
-        return []
+        return None
     _, theirs = await benched(large, ONCE, out, 1)
     (other,) = theirs.values()
-    title = made.title.removesuffix(", 0.5B")
-    found = [duel(title, name, cols[name], other) for name in DUELISTS if name in cols]
+    small = {name: cols[name] for name in DUELISTS if name in cols}
     if made.strategies is MANY:
-        small = ROOT / "pools" / made.file
-        for n in (1, 2, 4, 8):
-            name = f"cascade: until the public test passes (at most {n}), else 1.5B once"
-            found.append(duel(title, name, cascaded(small, large, n, repeats), other))
-    return found
+        pool = ROOT / "pools" / made.file
+        small |= {CASCADE.format(n=n): cascaded(pool, large, n, repeats) for n in (1, 2, 4, 8)}
+    return Match(made.title.removesuffix(", 0.5B"), small, other)
+
+
+def together(title: str, parts: list[Match]) -> Match:
+    """Matches of the same strategies on different questions, as one."""
+    small = {name: merged(part.small[name] for part in parts) for name in parts[0].small}
+    return Match(title, small, merged(part.large for part in parts))
+
+
+def merged(parts: Iterable[Column]) -> Column:
+    return Column(*(dict(ChainMap(*values)) for values in zip(*parts, strict=True)))
 
 
 def cascaded(small: Path, large: Path, n: int, orders: int) -> Column:
@@ -284,8 +315,8 @@ def _cascade(small: PoolRow, large: PoolRow, places: Sequence[int]) -> tuple[flo
 
 
 async def main(repeats: int, out: Path, write: bool) -> None:
-    parts, panels, fought = [], [], list[str]()
-    brief = ["| | strategy | right, % | against the first, points | tokens × |", "|---|---|---|---|---|"]
+    parts, panels = [], list[Panel]()
+    numbers, programs, matches = list[dict[str, str]](), list[dict[str, str]](), list[Match]()
     for made in SETS:
         pool = ROOT / "pools" / made.file
         if not pool.exists():
@@ -294,12 +325,19 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         parts.append(table(made, summary.strategies, cols, summary))
         if "held out" not in made.title:
             panels.append(panel(made, summary))
-        brief += short(made, cols, summary)
-        fought += await duels(made, cols, out, repeats)
-    compute = "\n".join((SIZES, *fought))
-    full, few = (
-        "\n\n".join((*parts, "### A small model and a larger one", compute)),
-        "\n".join(brief) + "\n\n" + compute,
+        (programs if "one public test" in str(made.strategies) else numbers).append(brief(made.title, cols))
+        if (held := await match(made, cols, out, repeats)) is not None:
+            matches.append(held)
+    many = [one for one in matches if "MBPP" in one.title]
+    matches.append(together("MBPP programs, both", many))
+    fought = [line for one in matches for line in one.lines()]
+    full = "\n\n".join((*parts, "### A small model and a larger one", "\n".join((SIZES, *fought))))
+    few = "\n\n".join(
+        (
+            grid(numbers, across=False),
+            grid(programs, across=True),
+            "\n".join((SIZES, *(line for line in fought if "`auto`" in line or "both" in line))),
+        )
     )
     print(full)
     if write:
