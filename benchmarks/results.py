@@ -48,6 +48,8 @@ MANY = PROGRAMS | {
     "`auto`, effort high": "auto(effort=high, policy=off, verifier=recorded(tests))",
 }
 """What is asked of pools of programs with 64 samples a question."""
+HALF = {name: text for name, text in MANY.items() if "64" not in name}
+"""What is asked of pools of programs with 32: `auto` at high effort takes no more."""
 VOTES = {
     "one sample": "self-consistency(n=1)",
     "vote of 16": "self-consistency(n=16)",
@@ -73,36 +75,16 @@ SETS = (
         "svamp120_05b.jsonl.gz",
         {"one sample": VOTES["one sample"], "vote of 4": "self-consistency(n=4)"} | VOTES,
     ),
-    Set("Sums of whole numbers (reasoning-gym `chain_sum`, seed 11), 0.5B", "rg_chain_sum60_05b.jsonl.gz", VOTES),
-    Set(
-        "Linear equations (reasoning-gym `simple_equations`, seed 12), 0.5B",
-        "rg_simple_equations60_05b.jsonl.gz",
-        VOTES,
-    ),
-    Set(
-        "Legs of two to four kinds (reasoning-gym `leg_counting`, seed 13), 0.5B",
-        "rg_leg_counting60_05b.jsonl.gz",
-        VOTES,
-    ),
-    Set(
-        "MBPP programs, 0.5B",
-        "mbpp200_05b.jsonl.gz",
-        MANY,
-    ),
-    Set(
-        "MBPP programs, rows 251 to 427, held out, 0.5B",
-        "mbpp177_05b.jsonl.gz",
-        MANY,
-    ),
-    Set(
-        "MBPP programs, 1.5B",
-        "mbpp200_15b.jsonl.gz",
-        PROGRAMS,
-    ),
-    Set("GSM8K word problems, 0.5B", "gsm40_05b.jsonl.gz", VOTES),
     Set("SVAMP, lines 121 to 200, held out, 0.5B", "svamp80_05b.jsonl.gz", VOTES),
-    Set("Linear equations, seed 22, held out, 0.5B", "rg_simple_equations60_s22_05b.jsonl.gz", VOTES),
+    Set("Sums of whole numbers (`chain_sum`, seed 11), 0.5B", "rg_chain_sum60_05b.jsonl.gz", VOTES),
     Set("Sums of whole numbers, seed 21, held out, 0.5B", "rg_chain_sum60_s21_05b.jsonl.gz", VOTES),
+    Set("Linear equations (`simple_equations`, seed 12), 0.5B", "rg_simple_equations60_05b.jsonl.gz", VOTES),
+    Set("Linear equations, seed 22, held out, 0.5B", "rg_simple_equations60_s22_05b.jsonl.gz", VOTES),
+    Set("Legs of two to four kinds (`leg_counting`, seed 13), 0.5B", "rg_leg_counting60_05b.jsonl.gz", VOTES),
+    Set("GSM8K word problems, 0.5B", "gsm40_05b.jsonl.gz", VOTES),
+    Set("MBPP programs, 0.5B", "mbpp200_05b.jsonl.gz", MANY),
+    Set("MBPP programs, rows 251 to 427, held out, 0.5B", "mbpp177_05b.jsonl.gz", HALF),
+    Set("MBPP programs, 1.5B", "mbpp200_15b.jsonl.gz", PROGRAMS),
 )
 ONCE = {"one answer": "self-consistency(n=1, temperature=0)"}
 LARGER = {
@@ -267,7 +249,7 @@ async def match(made: Set, cols: dict[str, Column], out: Path, repeats: int) -> 
     _, theirs = await benched(large, ONCE, out, 1)
     (other,) = theirs.values()
     small = {name: cols[name] for name in DUELISTS if name in cols}
-    if made.strategies is MANY:
+    if made.strategies in (MANY, HALF):
         pool = ROOT / "pools" / made.file
         small |= {CASCADE.format(n=n): cascaded(pool, large, n, repeats) for n in (1, 2, 4, 8)}
     return Match(made.title.removesuffix(", 0.5B"), small, other)
@@ -275,7 +257,8 @@ async def match(made: Set, cols: dict[str, Column], out: Path, repeats: int) -> 
 
 def together(title: str, parts: list[Match]) -> Match:
     """Matches of the same strategies on different questions, as one."""
-    small = {name: merged(part.small[name] for part in parts) for name in parts[0].small}
+    names = [name for name in parts[0].small if all(name in part.small for part in parts)]
+    small = {name: merged(part.small[name] for part in parts) for name in names}
     return Match(title, small, merged(part.large for part in parts))
 
 
@@ -325,11 +308,10 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         parts.append(table(made, summary.strategies, cols, summary))
         if "held out" not in made.title:
             panels.append(panel(made, summary))
-        (programs if "one public test" in str(made.strategies) else numbers).append(brief(made.title, cols))
+        (programs if "MBPP" in made.title else numbers).append(brief(made.title, cols))
         if (held := await match(made, cols, out, repeats)) is not None:
             matches.append(held)
-    many = [one for one in matches if "MBPP" in one.title]
-    matches.append(together("MBPP programs, both", many))
+    matches.append(together("MBPP programs, both", [one for one in matches if "MBPP" in one.title]))
     fought = [line for one in matches for line in one.lines()]
     full = "\n\n".join((*parts, "### A small model and a larger one", "\n".join((SIZES, *fought))))
     few = "\n\n".join(

@@ -38,6 +38,13 @@ async def test_an_easy_one_takes_one_sample():
     assert (len(result.candidates), result.stop_reason) == (1, "verified")
 
 
+@pytest.mark.parametrize("question", ["What is 3 + 4?", "3 + 4 ="])
+async def test_a_calculation_is_checked_like_an_equation(question):
+    result, decisions = await solve(["The answer is 9.", "The answer is 7."] + ["The answer is 9."] * 20, question)
+    assert (result.answer.text, result.stop_reason) == ("7", "verified")
+    assert decisions[0].reason == "an answer can be put back into 3 + 4 = ?"
+
+
 async def test_where_none_fits_the_most_frequent_is_given_and_not_called_verified():
     result, _ = await solve(["The answer is 9.", "The answer is 8."] + ["The answer is 9."] * 30)
     assert result.answer.text == "9"

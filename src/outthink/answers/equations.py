@@ -1,8 +1,8 @@
 """Equations that a question states, and whether an answer fits them. Exact; nothing is guessed.
 
 Read only where the question is nothing but equations and the words that pose them (``If 2x - y = 4 and x + y = 5, what
-is x?``) or two facts about two numbers (``sum``, ``product``, ``difference``): one word that is not known, and nothing
-is said. A wrong finding is worse than none.
+is x?``), a calculation to be made (``What is 17 * 24?``), or two facts about two numbers (``sum``, ``product``,
+``difference``): one word that is not known, and nothing is said. A wrong finding is worse than none.
 """
 
 from __future__ import annotations
@@ -38,6 +38,17 @@ _ASKS = re.compile(
     rf"(?P<asked>{_PIECE}*[A-Za-z](?![A-Za-z]){_PIECE}*)",
     re.IGNORECASE,
 )
+_ORDER_WORDS = (
+    "what is the value result answer final of find determine calculate compute evaluate work out solve simplify give "
+    "state only please as your to following arithmetic problem expression calculation addition subtraction "
+    "multiplication division how much does equal s"
+)
+_ORDER = frozenset(_ORDER_WORDS.split())
+_CALCULATION = re.compile(r"(?:[\d\s+\-*/^()]|\.(?=\d))*\d(?:[\d\s+\-*/^()]|\.(?=\d))*")
+_UNSURE = re.compile(r"\d\s+\d|[\d)]\s*\(|\)\s*\d|\^.*\^|-\s*\d+\s*\^|/[\s\d.()]*/")
+"""A calculation that could be meant in two ways: numbers side by side, powers of powers, several divisions."""
+_NO_CALCULATION = re.compile(r"-?[\d.]+(?:[-/][\d.]+)*")
+"""One number, or what may be a date, a range or a fraction."""
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:/\d+)?)"
 _PAIR_WORDS = (
     "the two numbers number integers integer whose have has a an and their is are what find larger greater bigger "
@@ -81,12 +92,16 @@ class Condition:
 
 def condition(question: str) -> Condition | None:
     """What an answer to this question must fit; None where that cannot be read with certainty."""
-    if len(question) > LONGEST or not any(sign in question for sign in ("=", "sum", "product", "differ", "add")):
+    if len(question) > LONGEST:
         return None
-    try:
-        return _of_equations(question) if "=" in question else _of_pair(question)
-    except (Unreadable, ZeroDivisionError, RecursionError):
-        return None
+    for reading in (_of_equations, _of_calculation, _of_pair):
+        try:
+            found = reading(question)
+        except (Unreadable, ZeroDivisionError, RecursionError):
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 def decisive(problem: Problem) -> Condition | None:
@@ -139,6 +154,22 @@ def _residual(equation: Node, letter: str, value: Fraction) -> Fraction:
         return value_of(equation, {letter: value})
     except ZeroDivisionError:
         return Fraction(1)
+
+
+def _of_calculation(question: str) -> Condition | None:
+    """A calculation with numbers alone, and the words that order it to be made."""
+    text = _plain(question).replace("÷", "/")
+    found = [match for match in _CALCULATION.finditer(text) if any(sign.isdigit() for sign in match[0])]
+    if len(found) != 1:
+        return None
+    formula, before, after = found[0][0].strip(), text[: found[0].start()], text[found[0].end() :]
+    words = re.findall(r"[A-Za-z]+|[^\sA-Za-z]", before + after.removeprefix("="))
+    if any(word.lower() not in _ORDER and word not in ",.?:;_'" for word in words):
+        return None
+    if _NO_CALCULATION.fullmatch(formula) or _UNSURE.search(formula):
+        return None
+    truth = value_of(parse(formula), {})
+    return Condition(f"{formula} = ?", lambda value: value - truth)
 
 
 def _of_pair(question: str) -> Condition | None:
