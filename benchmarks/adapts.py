@@ -4,9 +4,10 @@
     python benchmarks/adapts.py MBPP.jsonl --programs [--each 40]
 
 The embedded engine, nothing from the cache, one question at a time, strategies in turned order from one to the next,
-as who asks second finds the prompt read. Four levels: sums of two numbers; SVAMP from line 251 on; products of
-five-digit numbers, whose answers are all different; legs of four to six kinds, whose wrong answers are small numbers,
-so often the same. With ``--programs``: MBPP from row 251 on, by whether `auto` was done after its first program.
+as who asks second finds the prompt read. Four levels: sums of two numbers; SVAMP from line 251 on; least common
+multiples of four-digit numbers, of which hardly two samples say the same; legs of four to six kinds, whose wrong
+answers are small numbers, so often the same. With ``--programs``: MBPP from row 251 on, by whether `auto` was done
+after its first program.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from outthink.sandbox import Sandbox
 LEVELS = {
     "sums of two numbers": "chain_sum?size={each}&seed=41&min_terms=2&max_terms=2&min_digits=1&max_digits=2",
     "SVAMP": "",
-    "products of five digits": "products?size={each}&seed=42&min_terms=2&max_terms=2&min_digits=5&max_digits=5",
+    "least common multiples": "lcm?size={each}&seed=42&min_value=1000&max_value=9999",
     "legs of four to six kinds": "leg_counting?size={each}&seed=43&min_animals=4&max_animals=6",
 }
 """Their reasoning-gym tasks; none: the data given."""
