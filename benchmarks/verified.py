@@ -42,7 +42,11 @@ Ints = NDArray[np.int64]
 LOSS = 0.005
 HOW = Resampling(resamples=4000)
 POOLS = Path(__file__).resolve().parent / "pools"
-PROGRAMS = {"MBPP, 0.5B": "mbpp200_05b.jsonl.gz", "MBPP, 1.5B": "mbpp200_15b.jsonl.gz"}
+PROGRAMS = {
+    "MBPP, 0.5B": "mbpp200_05b.jsonl.gz",
+    "MBPP, held out, 0.5B": "mbpp177_05b.jsonl.gz",
+    "MBPP, 1.5B": "mbpp200_15b.jsonl.gz",
+}
 LINE = re.compile(r"^(-?[\d./]+) ([-+*/]) (-?[\d./]+) = (-?[\d./]+) \(left: ([^)]*)\)", re.MULTILINE)
 
 
