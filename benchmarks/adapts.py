@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from outthink import Engine
+from outthink.answers import program_in
 from outthink.bench.data import load
 from outthink.bench.graders import grade
 from outthink.bench.rows import Row
@@ -52,7 +53,10 @@ async def run(engine: Engine, row: Row, strategy: str, sandbox: Sandbox) -> Run:
     began = time.perf_counter()
     result = await engine.solve(row.problem, strategy=strategy)
     seconds = time.perf_counter() - began
-    passed = (await sandbox.check(result.text, row.tests)).passed if row.tests else grade(row, result.answer)
+    if row.tests:
+        passed = (await sandbox.check(program_in(result.text) or result.text, row.tests)).passed
+    else:
+        passed = grade(row, result.answer) == 1
     usage, samples = result.usage, len(result.candidates)
     return Run(float(passed), samples, usage.tokens, usage.completion_tokens, seconds, result.stop_reason)
 
@@ -102,6 +106,8 @@ async def main(given: argparse.Namespace) -> None:
                 show(title, strategies, part)
         return
     for title, task in LEVELS.items():
+        if given.only not in title:
+            continue
         rows = load(f"reasoning-gym:{task.format(each=given.each)}").rows if task else own
         show(title, strategies, await compared(rows, strategies, given.model))
 
@@ -110,6 +116,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--programs", action="store_true")
+    parser.add_argument("--only", default="", help="the levels whose names hold this")
     parser.add_argument("--each", type=int, default=6, help="questions a level")
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--auto", default="auto(effort=low, policy=off)")

@@ -67,13 +67,14 @@ PROMPTS: dict[str, Callable[[Problem], tuple[Message, ...]]] = {
 
 
 async def record(rows: list[Row], names: list[str], out: Path, samples: int) -> None:
-    """Sample and grade what is not in ``out`` yet, all prompts of a question at once."""
+    """Sample and grade what is not in ``out`` yet."""
     known = {(line["id"], line["prompt"]) for line in lines_of(out)}
-    model = await open_embedded("qwen2.5-coder-0.5b")
+    model, places = await open_embedded("qwen2.5-coder-0.5b"), asyncio.Semaphore(8)
 
     async def one(row: Row, name: str, sandbox: Sandbox) -> None:
         ask = Ask(messages=PROMPTS[name](row.problem), params={"temperature": 0.7}, n=samples, max_tokens=400, seed=1)
-        reply = await model.complete(ask)
+        async with places:
+            reply = await model.complete(ask)
         right = 0.0
         for choice in reply.choices:
             if row.tests:
@@ -86,9 +87,8 @@ async def record(rows: list[Row], names: list[str], out: Path, samples: int) -> 
 
     try:
         async with Sandbox() as sandbox:
-            for row in rows:
-                missing = [name for name in names if (row.id, name) not in known]
-                await asyncio.gather(*(one(row, name, sandbox) for name in missing))
+            missing = [(row, name) for row in rows for name in names if (row.id, name) not in known]
+            await asyncio.gather(*(one(row, name, sandbox) for row, name in missing))
     finally:
         await model.aclose()
 
