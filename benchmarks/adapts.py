@@ -16,16 +16,14 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from outthink import Engine
-from outthink.answers import program_in
 from outthink.bench.data import load
-from outthink.bench.graders import grade
+from outthink.bench.grading import Grader
 from outthink.bench.rows import Row
-from outthink.sandbox import Sandbox
 
 LEVELS = {
     "sums of two numbers": "chain_sum?size={each}&seed=41&min_terms=2&max_terms=2&min_digits=1&max_digits=2",
@@ -49,26 +47,23 @@ class Run(NamedTuple):
     stop: str
 
 
-async def run(engine: Engine, row: Row, strategy: str, sandbox: Sandbox) -> Run:
+async def run(engine: Engine, row: Row, strategy: str, grader: Grader) -> Run:
     began = time.perf_counter()
     result = await engine.solve(row.problem, strategy=strategy)
     seconds = time.perf_counter() - began
-    if row.tests:
-        passed = (await sandbox.check(program_in(result.text) or result.text, row.tests)).passed
-    else:
-        passed = grade(row, result.answer) == 1
+    right = await grader.graded(row, result.text, result.answer)
     usage, samples = result.usage, len(result.candidates)
-    return Run(float(passed), samples, usage.tokens, usage.completion_tokens, seconds, result.stop_reason)
+    return Run(right, samples, usage.tokens, usage.completion_tokens, seconds, result.stop_reason)
 
 
 async def compared(rows: Sequence[Row], strategies: Sequence[str], model: str) -> list[list[Run]]:
     """For each row, a run of each strategy."""
     found: list[list[Run]] = []
-    async with Engine(model, cache=False) as engine, Sandbox() as sandbox:
-        await run(engine, rows[0], ONE, sandbox)  # the engine starts, and reads the worked examples
+    async with Engine(model, cache=False) as engine, Grader() as grader:
+        await run(engine, rows[0], ONE, grader)  # the engine starts, and reads the worked examples
         for number, row in enumerate(rows):
             turned = strategies[:: -1 if number % 2 else 1]
-            runs = {strategy: await run(engine, row, strategy, sandbox) for strategy in turned}
+            runs = {strategy: await run(engine, row, strategy, grader) for strategy in turned}
             found.append([runs[strategy] for strategy in strategies])
     return found
 
@@ -78,9 +73,7 @@ def show(title: str, strategies: Sequence[str], runs: Sequence[Sequence[Run]]) -
     for place, strategy in enumerate(strategies):
         own = [row[place] for row in runs]
         ratio = statistics.median(row[place].seconds / row[0].seconds for row in runs)
-        stops = defaultdict(int)
-        for one in own:
-            stops[one.stop] += 1
+        stops = Counter(one.stop for one in own)
         means = [statistics.mean(values) for values in ([one[i] for one in own] for i in range(4))]
         print(
             f"| {title} | {len(own)} | `{strategy}` | {100 * means[0]:.0f} | {means[1]:.1f} | {means[2]:,.0f} |"
@@ -96,12 +89,9 @@ async def main(given: argparse.Namespace) -> None:
     print(HEAD, "|---" * 10 + "|", sep="\n")
     if given.programs:
         runs = await compared(own, strategies, given.model)
-        easy = [row for row in runs if row[1].samples == 1]
-        for title, part in (
-            ("all", runs),
-            ("the first passes", easy),
-            ("it does not", [r for r in runs if r not in easy]),
-        ):
+        passed = [row for row in runs if row[1].samples == 1]
+        failed = [row for row in runs if row[1].samples > 1]
+        for title, part in (("all", runs), ("the first passes", passed), ("it does not", failed)):
             if part:
                 show(title, strategies, part)
         return

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results import points
 
-from outthink.answers import program_in
+from outthink.answers import extract
 from outthink.bench.data import load
-from outthink.bench.graders import grade
+from outthink.bench.grading import Grader
 from outthink.bench.rows import Row
-from outthink.bench.stats import compare
+from outthink.bench.stats import accuracy_difference
 from outthink.core.problem import Message, Problem
 from outthink.core.wire import Ask
 from outthink.models.embedded import open_embedded
-from outthink.sandbox import Sandbox
 from outthink.strategies.prompts import few_shot, instructed, with_examples, zero_shot
 
 _SENTENCES = (
@@ -71,24 +71,20 @@ async def record(rows: list[Row], names: list[str], out: Path, samples: int) -> 
     known = {(line["id"], line["prompt"]) for line in lines_of(out)}
     model, places = await open_embedded("qwen2.5-coder-0.5b"), asyncio.Semaphore(8)
 
-    async def one(row: Row, name: str, sandbox: Sandbox) -> None:
+    async def one(row: Row, name: str, grader: Grader) -> None:
         ask = Ask(messages=PROMPTS[name](row.problem), params={"temperature": 0.7}, n=samples, max_tokens=400, seed=1)
         async with places:
             reply = await model.complete(ask)
-        right = 0.0
-        for choice in reply.choices:
-            if row.tests:
-                right += (await sandbox.check(program_in(choice.text) or choice.text, row.tests)).passed
-            else:
-                right += grade(row, choice.text)
+        texts = [choice.text for choice in reply.choices]
+        right = sum([await grader.graded(row, text, extract(text, row.kind, row.problem.choices)) for text in texts])
         tokens = [choice.tokens or 0 for choice in reply.choices]
         with out.open("a") as file:
             file.write(json.dumps({"id": row.id, "prompt": name, "right": right, "tokens": tokens}) + "\n")
 
     try:
-        async with Sandbox() as sandbox:
+        async with Grader() as grader:
             missing = [(row, name) for row in rows for name in names if (row.id, name) not in known]
-            await asyncio.gather(*(one(row, name, sandbox) for row, name in missing))
+            await asyncio.gather(*(one(row, name, grader) for row, name in missing))
     finally:
         await model.aclose()
 
@@ -114,10 +110,7 @@ def table(lines: list[dict[str, Any]]) -> str:
         diff = ""
         if group is not base:
             both = sorted(set(group) & set(base))
-            one, other = ([list(values) for values in zip(*(side[key] for key in both), strict=True)]
-                          for side in (group, base))  # fmt: skip
-            found = compare((one[0], one[1]), (other[0], other[1])).accuracy_diff
-            diff = f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+            diff = points(accuracy_difference(*([side[key][0] for key in both] for side in (group, base))))
         rows.append(f"| {name} | {len(group)} | {right:.3f} | {diff} | {tokens:.0f} | {1000 * right / tokens:.1f} |")
     return "\n".join(rows)
 

@@ -309,9 +309,10 @@ async def main(repeats: int, out: Path, write: bool) -> None:
         if "held out" not in made.title:
             panels.append(panel(made, summary))
         (programs if "MBPP" in made.title else numbers).append(brief(made.title, cols))
-        if (held := await match(made, cols, out, repeats)) is not None:
-            matches.append(held)
-    matches.append(together("MBPP programs, both", [one for one in matches if "MBPP" in one.title]))
+        if (met := await match(made, cols, out, repeats)) is not None:
+            matches.append(met)
+    if len(many := [one for one in matches if "MBPP" in one.title]) > 1:
+        matches.append(together("MBPP programs, both", many))
     fought = [line for one in matches for line in one.lines()]
     full = "\n\n".join((*parts, "### A small model and a larger one", "\n".join((SIZES, *fought))))
     few = "\n\n".join(

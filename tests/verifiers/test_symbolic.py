@@ -44,6 +44,7 @@ FIT = [
     ("The sum of two numbers is 20 and their product is 96. What is the larger number?", "12", "8"),
     ("The sum of two numbers is 20 and their product is 96. What is the smaller number?", "8", "12"),
     ("Two numbers add up to 15 and differ by 3. Find the smaller number.", "6", "9"),
+    ("The sum of two numbers = 20 and their product = 96. What is the larger number?", "12", "8"),
     ("What is 17 * 24?", "408", "418"),
     ("State the final answer to the following arithmetic problem: 4 - 9 =", "-5", "5"),
     ("Calculate 3 + 4 × 2.", "11", "14"),

@@ -28,7 +28,9 @@ _POSING_WORDS = (
     "number numbers unknown variable variables its this these does equal integer s which by know true it holds"
 )
 _POSING = frozenset(_POSING_WORDS.split())
-_PIECE = r"(?:[\d\s+\-*/^()]|\.(?=\d)|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))"
+_SIGN = r"[\d\s+\-*/^()]|\.(?=\d)"
+"""One character of a calculation with numbers alone."""
+_PIECE = rf"(?:{_SIGN}|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))"
 """One character of a formula: nothing in it repeats, so that no text takes exponential time."""
 _CHAIN = re.compile(rf"{_PIECE}+(?:={_PIECE}+)+")
 _DOUBTFUL = re.compile(r"\d\s*x\s*\d|(?<![A-Za-z])(?:[fghpqFGHPQ]\(|[A-Za-z]\(\s*[A-Za-z0-9]\s*\))|\bmod\b|\bbase\b")
@@ -44,7 +46,7 @@ _ORDER_WORDS = (
     "multiplication division how much does equal s"
 )
 _ORDER = frozenset(_ORDER_WORDS.split())
-_CALCULATION = re.compile(r"(?:[\d\s+\-*/^()]|\.(?=\d))*\d(?:[\d\s+\-*/^()]|\.(?=\d))*")
+_SIGNS = re.compile(rf"(?:{_SIGN})+")
 _UNSURE = re.compile(r"\d\s+\d|[\d)]\s*\(|\)\s*\d|\^.*\^|-\s*\d+\s*\^|/[\s\d.()]*/")
 """A calculation that could be meant in two ways: numbers side by side, powers of powers, several divisions."""
 _NO_CALCULATION = re.compile(r"-?[\d.]+(?:[-/][\d.]+)*")
@@ -112,7 +114,7 @@ def decisive(problem: Problem) -> Condition | None:
 
 def _of_equations(question: str) -> Condition | None:
     text = _plain(question)
-    if _DOUBTFUL.search(text):
+    if "=" not in text or _DOUBTFUL.search(text):
         return None
     chains = [match[0].strip() for match in _CHAIN.finditer(text)]
     rest = _CHAIN.sub(" ; ", text)
@@ -159,7 +161,7 @@ def _residual(equation: Node, letter: str, value: Fraction) -> Fraction:
 def _of_calculation(question: str) -> Condition | None:
     """A calculation with numbers alone, and the words that order it to be made."""
     text = _plain(question).replace("÷", "/")
-    found = [match for match in _CALCULATION.finditer(text) if any(sign.isdigit() for sign in match[0])]
+    found = [match for match in _SIGNS.finditer(text) if any(sign.isdigit() for sign in match[0])]
     if len(found) != 1:
         return None
     formula, before, after = found[0][0].strip(), text[: found[0].start()], text[found[0].end() :]
