@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from lines import read_lines
 from results import points
 
 from outthink import Engine
@@ -74,7 +75,7 @@ class Revising:
 
 
 async def record(pool: Path, chains: Path, model: str, rounds: int) -> None:
-    done = {json.loads(line)["id"] for line in chains.read_text().splitlines()} if chains.exists() else set()
+    done = {line["id"] for line in read_lines(chains)}
     questions = [one for one in await read_graded([str(pool)]) if one.row.id not in done]
     limit = asyncio.Semaphore(AT_ONCE)
     async with Engine(model) as engine, Grader() as grader:
@@ -143,7 +144,7 @@ def held(
 
 
 async def score(pool: Path, chains: Path, orders: int) -> None:
-    lines = {line["id"]: line for line in map(json.loads, chains.read_text().splitlines())}
+    lines = {line["id"]: line for line in read_lines(chains)}
     async with Grader() as grader:
         questions = [one for one in await read_graded([str(pool)]) if one.row.id in lines]
         passed = {one.row.id: await passing(one, grader) for one in questions}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from lines import read_lines
 
 from outthink import Engine
 from outthink.bench.verifiers.evaluate import evaluate
@@ -61,7 +62,7 @@ class Writer:
 
 
 async def record(pool: Path, tests: Path, model: str, lists: int) -> None:
-    done = {json.loads(line)["id"] for line in tests.read_text().splitlines()} if tests.exists() else set()
+    done = {line["id"] for line in read_lines(tests)}
     rows = [row for row in read_pool(pool) if row.id not in done]
     limit = asyncio.Semaphore(AT_ONCE)
     async with Engine(model) as engine:
@@ -135,7 +136,7 @@ def named(questions: Sequence[Graded]) -> list[Graded]:
 
 
 async def score(pool: Path, tests: Path, inputs: int) -> None:
-    lines = [json.loads(line) for line in tests.read_text().splitlines()]
+    lines = read_lines(tests)
     written = {line["id"]: line["tests"] for line in lines}
     questions = [one for one in named(await read_graded([str(pool)])) if one.row.id in written]
     print(f"{len(written)} questions, {sum(map(len, written.values())) / len(written):.1f} usable tests each,")
