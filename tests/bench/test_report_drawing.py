@@ -2,7 +2,7 @@
 
 import itertools
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outthink.bench.report.labels import LINE, overlap, place_labels, spread
@@ -26,6 +26,8 @@ def test_names_that_have_room_stay_where_they_are_wanted():
 
 
 @given(st.lists(st.tuples(st.floats(60, 700), st.floats(40, 380)), min_size=1, max_size=8))
+@example([(60.0, 40.0)] * 5)
+@example([(700.0, 380.0)] * 8)
 def test_labels_of_a_few_marks_never_lie_on_each_other(anchors):
     marks = [(x - 7, y - 7, x + 7, y + 7) for x, y in anchors]
     boxes = place_labels(anchors, [120.0] * len(anchors), marks, (40, 20, 780, 400))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 LINE = 15.0
 """Height of a line of the plots' text."""
@@ -51,19 +52,40 @@ def overlap(one: Box, other: Box) -> float:
 def place_labels(anchors: list[tuple[float, float]], widths: list[float], taken: list[Box], area: Box) -> list[Box]:
     """A box for a line of text beside each anchor, clear of what is taken and of each other where there is room.
 
-    Nearer places are tried first; the first that touches nothing is used, else the one that touches least.
+    Places beside the anchor are tried first, then all of the area; of each, the nearest of those that touch least.
     """
     found: dict[int, Box] = {}
     for place in sorted(range(len(anchors)), key=lambda place: -widths[place]):  # the long ones have least choice
         (x, y), width = anchors[place], widths[place]
-        best, least = (x, y, x + width, y + LINE), math.inf
-        for box, price in _beside(x, y, width):
-            outside = width * LINE - overlap(box, area)
-            touched = sum(overlap(box, other) for other in (*taken, *found.values())) + 3 * outside
-            if touched * 10 + price < least:
-                best, least = box, touched * 10 + price
-        found[place] = best
+        blocked = (*taken, *found.values())
+        best = _best(_beside(x, y, width), blocked, area)
+        if best[0]:  # it touches something
+            best = min(best, _best(_all_over(x, y, width, area), blocked, area))
+        found[place] = best[2]
     return [found[place] for place in range(len(anchors))]
+
+
+def _best(places: list[tuple[Box, float]], blocked: Sequence[Box], area: Box) -> tuple[float, float, Box]:
+    """Of boxes with the price of standing there, the one that touches least, and of these the cheapest."""
+
+    def touched(box: Box) -> float:
+        outside = (box[2] - box[0]) * LINE - overlap(box, area)
+        return round(sum(overlap(box, other) for other in blocked) + 3 * outside, 6)
+
+    return min((touched(box), price, box) for box, price in places)
+
+
+def _all_over(x: float, y: float, width: float, area: Box) -> list[tuple[Box, float]]:
+    """Boxes in rows and columns of the area, with their distance from a point."""
+    return [
+        ((left, top, left + width, top + LINE), math.hypot(left + width / 2 - x, top + LINE / 2 - y))
+        for left in _steps(area[0], area[2] - width, width / 4)
+        for top in _steps(area[1], area[3] - LINE, LINE / 2)
+    ]
+
+
+def _steps(first: float, last: float, step: float) -> list[float]:
+    return [first + i * step for i in range(int((last - first) / step) + 1)] if last > first else [first]
 
 
 def _beside(x: float, y: float, width: float) -> list[tuple[Box, float]]:
