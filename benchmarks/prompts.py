@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lines import read_lines
+from lines import lines_so_far
 from results import points
 
 from outthink.answers import extract
@@ -69,7 +69,7 @@ PROMPTS: dict[str, Callable[[Problem], tuple[Message, ...]]] = {
 
 async def record(rows: list[Row], names: list[str], out: Path, samples: int) -> None:
     """Sample and grade what is not in ``out`` yet."""
-    known = {(line["id"], line["prompt"]) for line in read_lines(out)}
+    known = {(line["id"], line["prompt"]) for line in lines_so_far(out)}
     model, places = await open_embedded("qwen2.5-coder-0.5b"), asyncio.Semaphore(8)
 
     async def one(row: Row, name: str, grader: Grader) -> None:
@@ -125,4 +125,4 @@ if __name__ == "__main__":
     if not given.score:
         wanted = [*load(given.data).rows[given.first : given.first + given.count]]
         asyncio.run(record(wanted, given.prompts.split(","), given.out, given.samples))
-    print(table(read_lines(given.out)))
+    print(table(lines_so_far(given.out)))

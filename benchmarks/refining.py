@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from lines import read_lines
+from lines import lines_so_far, read_lines
 from results import points
 
 from outthink import Engine
@@ -75,7 +75,7 @@ class Revising:
 
 
 async def record(pool: Path, chains: Path, model: str, rounds: int) -> None:
-    done = {line["id"] for line in read_lines(chains)}
+    done = {line["id"] for line in lines_so_far(chains)}
     questions = [one for one in await read_graded([str(pool)]) if one.row.id not in done]
     limit = asyncio.Semaphore(AT_ONCE)
     async with Engine(model) as engine, Grader() as grader:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
 from pathlib import Path
 from typing import Any
+
+from lines import read_lines
 
 from outthink.sandbox import Limits, Sandbox, Verdict
 
@@ -60,7 +61,7 @@ async def speed(sandbox: Sandbox, count: int) -> None:
 
 
 async def main(options: argparse.Namespace) -> None:
-    rows = [json.loads(line) for line in Path(options.data).read_text().splitlines()]
+    rows = read_lines(Path(options.data))
     async with Sandbox(level=options.level, quick=options.quick) as sandbox:
         await references(sandbox, rows)
         await spoiled(sandbox, rows)

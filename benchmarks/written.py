@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from lines import read_lines
+from lines import lines_so_far, read_lines
 
 from outthink import Engine
 from outthink.bench.verifiers.evaluate import evaluate
@@ -62,7 +62,7 @@ class Writer:
 
 
 async def record(pool: Path, tests: Path, model: str, lists: int) -> None:
-    done = {line["id"] for line in read_lines(tests)}
+    done = {line["id"] for line in lines_so_far(tests)}
     rows = [row for row in read_pool(pool) if row.id not in done]
     limit = asyncio.Semaphore(AT_ONCE)
     async with Engine(model) as engine:

@@ -70,7 +70,7 @@ def _best(places: list[tuple[Box, float]], blocked: Sequence[Box], area: Box) ->
 
     def touched(box: Box) -> float:
         outside = (box[2] - box[0]) * LINE - overlap(box, area)
-        return round(sum(overlap(box, other) for other in blocked) + 3 * outside, 6)
+        return sum(overlap(box, other) for other in blocked) + 3 * round(outside, 6)
 
     return min((touched(box), price, box) for box, price in places)
 
